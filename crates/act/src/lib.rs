@@ -1,0 +1,1 @@
+//! Actuators, shadow sandbox, leases, undo journal.

@@ -1,0 +1,1 @@
+//! Gathers on the acting host what the policies read.

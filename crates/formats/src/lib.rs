@@ -1,0 +1,1 @@
+//! Public standards, one file each: OSV, RustSec, KEV, EPSS, SSVC, purl.

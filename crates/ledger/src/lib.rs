@@ -1,0 +1,1 @@
+//! Receipts as a C2SP tlog-tiles log: append, prove, verify.

@@ -1,0 +1,1 @@
+//! The red lines as Cedar policies, and the one place that mints a Permit.

@@ -1,0 +1,1 @@
+//! Package ecosystems and log sources: bytes in, packages and events out.

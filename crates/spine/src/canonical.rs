@@ -1,0 +1,134 @@
+//! One way to turn a noun into bytes: RFC 8785 (JSON Canonicalization Scheme), hashed with SHA-256
+//! under a domain prefix, so that a hash of one kind of thing never stands for another.
+//!
+//! Numbers in nouns are integers within ±(2^53 - 1), so that every reader agrees on them
+//! (RFC 8785 §3.2.2.3, RFC 7493 §2.2). Times are milliseconds, hashes are lower-case hex.
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::Digest;
+
+/// Why a value has no canonical form.
+#[derive(Debug, thiserror::Error)]
+pub enum CanonicalError {
+    /// The value does not serialise to JSON, or holds a number that JSON readers disagree on.
+    #[error("the value has no canonical JSON form: {0}")]
+    Encode(String),
+    /// The encoded value is larger than the stated limit.
+    #[error("the canonical form has {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Bytes of the encoded value.
+        bytes: usize,
+        /// The limit that was passed.
+        limit: usize,
+    },
+}
+
+/// Canonical JSON bytes (RFC 8785) of a value.
+pub fn canonical_json<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
+    let value =
+        serde_json::to_value(value).map_err(|error| CanonicalError::Encode(error.to_string()))?;
+    check_numbers(&value)?;
+    serde_json_canonicalizer::to_vec(&value)
+        .map_err(|error| CanonicalError::Encode(error.to_string()))
+}
+
+/// SHA-256 over `ringfort/<domain>/v1`, a newline, and the canonical JSON of a value.
+pub fn hash_canonical<T: Serialize>(domain: &str, value: &T) -> Result<Digest, CanonicalError> {
+    let mut hasher = Sha256::new();
+    hasher.update(signing_prefix(domain));
+    hasher.update(canonical_json(value)?);
+    Ok(Digest(hasher.finalize().into()))
+}
+
+/// The bytes that stand before canonical JSON wherever it is hashed or signed.
+pub fn signing_prefix(domain: &str) -> Vec<u8> {
+    format!("ringfort/{domain}/v1\n").into_bytes()
+}
+
+/// Lower-case hex of the SHA-256 of some bytes.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+fn check_numbers(value: &serde_json::Value) -> Result<(), CanonicalError> {
+    match value {
+        serde_json::Value::Number(number) => {
+            let fits = number.as_u64().map_or_else(
+                || number.as_i64().is_some_and(|n| n.unsigned_abs() <= INTEGER_MAX),
+                |n| n <= INTEGER_MAX,
+            );
+            if fits {
+                Ok(())
+            } else {
+                Err(CanonicalError::Encode(format!(
+                    "the number `{number}` is not an integer within ±(2^53 - 1)"
+                )))
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().try_for_each(check_numbers),
+        serde_json::Value::Object(map) => map.values().try_for_each(check_numbers),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn keys_are_sorted_by_utf16_code_units_and_white_space_is_gone() {
+        // RFC 8785 §3.2.3: the order is that of UTF-16 code units, not of code points.
+        let value = json!({"\u{fb33}": 1, "\u{1f600}": 2, "a": 3, "\r": 4});
+        let text = String::from_utf8(canonical_json(&value).unwrap()).unwrap();
+        assert_eq!(text, "{\"\\r\":4,\"a\":3,\"\u{1f600}\":2,\"\u{fb33}\":1}");
+    }
+
+    #[test]
+    fn floats_and_large_integers_are_refused() {
+        assert!(canonical_json(&json!({"x": 0.5})).is_err());
+        assert!(canonical_json(&json!({"x": 9_007_199_254_740_992_u64})).is_err());
+        assert!(canonical_json(&json!({"x": -9_007_199_254_740_991_i64})).is_ok());
+    }
+
+    #[test]
+    fn the_domain_separates_hashes() {
+        let value = json!({"a": 1});
+        assert_ne!(
+            hash_canonical("plan", &value).unwrap(),
+            hash_canonical("case", &value).unwrap()
+        );
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-9_007_199_254_740_991_i64..=9_007_199_254_740_991).prop_map(Value::from),
+            ".*".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 64, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                prop::collection::btree_map(".*", inner, 0..8)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_the_canonical_form_gives_the_value_back(value in any_json()) {
+            let bytes = canonical_json(&value).unwrap();
+            let parsed: Value = serde_json::from_slice(&bytes).unwrap();
+            prop_assert_eq!(&parsed, &value);
+            prop_assert_eq!(canonical_json(&parsed).unwrap(), bytes);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! SQLite state, event segments and Parquet.

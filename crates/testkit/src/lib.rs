@@ -1,0 +1,1 @@
+//! Fixtures, fake clock, fault-injecting file layer, roots for tests.
