@@ -83,7 +83,11 @@ impl Norms {
         (decision, permit)
     }
 
-    fn verdict(&self, facts: &Facts, weighed: &Weighed) -> (Verdict, BTreeMap<RuleId, Fired>) {
+    pub(crate) fn verdict(
+        &self,
+        facts: &Facts,
+        weighed: &Weighed,
+    ) -> (Verdict, BTreeMap<RuleId, Fired>) {
         let found = People {
             distinct: weighed.people(),
             counts_as: weighed.counts_as(),

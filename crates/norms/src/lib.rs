@@ -32,10 +32,17 @@ pub mod facts;
 pub mod limits;
 pub mod permit;
 pub mod policy;
-mod request;
+pub(crate) mod request;
 
 pub use approvals::{ApprovalFault, Counted, Weighed, weigh};
 pub use decide::{Norms, is_take_back};
 pub use facts::{ApproverKey, Facts, RingFacts, Tlp};
 pub use permit::{Admitted, Permit, PermitError};
 pub use policy::NormsError;
+
+#[cfg(test)]
+extern crate self as norms;
+
+#[cfg(test)]
+#[path = "../tests/red_lines/mod.rs"]
+mod red_lines;
