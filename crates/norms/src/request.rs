@@ -159,7 +159,7 @@ fn people_attributes(people: People) -> [Attribute; 3] {
     ]
 }
 
-fn record_attributes(facts: &Facts) -> [Attribute; 15] {
+fn record_attributes(facts: &Facts) -> [Attribute; 14] {
     let ring = |of: fn(&crate::RingFacts) -> u32| long(facts.ring.as_ref().map_or(0, of));
     [
         ("dry_run_passed", flag(facts.dry_run_passed)),
@@ -167,7 +167,6 @@ fn record_attributes(facts: &Facts) -> [Attribute; 15] {
         ("fleet_size", long(facts.fleet_size)),
         ("actions_last_hour", long(facts.actions_last_hour)),
         ("hosts_touched", long(facts.hosts_touched)),
-        ("has_ring", flag(facts.ring.is_some())),
         ("ring_hosts", ring(|r| r.hosts)),
         ("ring_hosts_max", ring(|r| r.hosts_max)),
         ("ring_failures", ring(|r| r.failures)),

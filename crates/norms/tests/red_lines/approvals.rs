@@ -204,7 +204,8 @@ fn random_papers_never_count() {
     let mut chance = Chance(5);
     for _ in 0..super::rounds(500) {
         let mut approval = ada.approves(&plan);
-        let signature = (0..8).map(|_| format!("{:016x}", chance.next())).collect();
+        let bytes: Vec<u8> = (0..8).flat_map(|_| chance.next().to_be_bytes()).collect();
+        let signature = hex::encode(bytes);
         approval.proof = ApprovalProof::Ed25519 { signature };
         assert_eq!(weigh(plan.hash().unwrap(), &facts, &[approval]).people(), 0);
     }

@@ -60,8 +60,10 @@ fn every_context_fits_the_schema() {
     }
 }
 
+type OntoSlice = fn(&mut Facts);
+
 /// A line that nothing lifts, and what puts facts on its slice.
-const ABSOLUTE: &[(&str, fn(&mut Facts))] = &[
+const ABSOLUTE: &[(&str, OntoSlice)] = &[
     ("RL01", |f| f.owned = false),
     ("RL01", |f| f.enrolled = false),
     ("RL02", |f| f.unlisted_steps += 1),

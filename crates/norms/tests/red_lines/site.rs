@@ -95,7 +95,7 @@ const fn strictness(verdict: Verdict) -> u8 {
 
 #[test]
 fn whatever_a_site_writes_it_only_tightens() {
-    let plain = Norms::new(None).unwrap();
+    let ours = Norms::new(None).unwrap();
     let mut chance = Chance(4);
     let mut tightened = 0;
     for _ in 0..rounds(2_000) / 40 {
@@ -105,7 +105,7 @@ fn whatever_a_site_writes_it_only_tightens() {
             let (plan, facts) = bound(any_facts(&mut chance));
             let papers = approvals(&plan, chance.pick(&[0, 1, 2]));
             let [with, without] =
-                [&site, &plain].map(|norms| norms.decide(&plan, &facts, &papers).0.verdict);
+                [&site, &ours].map(|norms| norms.decide(&plan, &facts, &papers).0.verdict);
             assert!(strictness(with) >= strictness(without), "{policy}\n{facts:#?}");
             tightened += u64::from(strictness(with) > strictness(without));
         }

@@ -167,7 +167,7 @@ impl Chance {
 
     /// True once in `of` times.
     pub fn once_in(&mut self, of: u64) -> bool {
-        self.next() % of == 0
+        self.next().is_multiple_of(of)
     }
 
     pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {

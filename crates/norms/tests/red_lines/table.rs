@@ -48,15 +48,15 @@ macro_rules! rows {
             author: $author,
             does: T::$does,
             people: $people,
-            but: |$f| { $but; },
+            but: |$f| $but,
             verdict: $verdict,
             rules: &[$($rule),*],
         }),*];
     };
 }
 
-const fn ring(hosts: u32, failures: u32) -> Option<RingFacts> {
-    Some(RingFacts { hosts_max: 5, failures_max: 1, hosts, failures })
+const fn ring(hosts: u32, failures: u32) -> RingFacts {
+    RingFacts { hosts_max: 5, failures_max: 1, hosts, failures }
 }
 
 rows! {
@@ -113,6 +113,8 @@ rows! {
         |f| f.takes_back_own_failure = true => ALLOW [];
     "AUTONOMY": "it does not take back what stands", Agent RollBack 0,
         |f| f.autonomy_level = Level::ActInRings => ONE ["AUTONOMY"];
+    "FACTS": "an upgrade does not pose as a roll-back", Agent UpgradePackages 0,
+        |f| { f.class = Class::RollBack; f.takes_back_own_failure = true } => DENY ["FACTS"];
     "AUTONOMY": "a person takes back with one signature", Human RollBack 1, |_f| () => ALLOW [];
     "AUTONOMY": "and not with none", Human RollBack 0,
         |f| f.takes_back_own_failure = true => ONE ["AUTONOMY"];
@@ -242,16 +244,22 @@ rows! {
     "RL08": "six of 100 machines", Agent UpgradePackages 0,
         |f| { f.autonomy_level = Level::ActInRings; f.fleet_size = 100; f.hosts_touched = 6 } =>
         ONE ["RL08"];
+    "RL08": "100 of 1,999 machines", Agent UpgradePackages 0,
+        |f| {
+            f.autonomy_level = Level::ActInRings;
+            f.fleet_size = 1_999;
+            f.hosts_touched = 100;
+        } => ONE ["RL08"];
     "RL08": "ring within its budget", Human UpgradePackages 1,
-        |f| f.ring = ring(5, 1) => ALLOW [];
+        |f| f.ring = Some(ring(5, 1)) => ALLOW [];
     "RL08": "ring past its machines", Human UpgradePackages 2,
-        |f| f.ring = ring(6, 0) => DENY ["RL08"];
+        |f| f.ring = Some(ring(6, 0)) => DENY ["RL08"];
     "RL08": "ring past its failures", Human UpgradePackages 2,
-        |f| f.ring = ring(1, 2) => DENY ["RL08"];
+        |f| f.ring = Some(ring(1, 2)) => DENY ["RL08"];
     "RL08": "a spent ring may still be looked at", Agent DryRun 0,
-        |f| f.ring = ring(6, 2) => ALLOW [];
-    "RL08": "and taken back", Human RollBack 1,
-        |f| f.ring = ring(6, 2) => ALLOW [];
+        |f| f.ring = Some(ring(6, 2)) => ALLOW [];
+    "RL08": "and a spent ring is taken back", Human RollBack 1,
+        |f| f.ring = Some(ring(6, 2)) => ALLOW [];
 
     "RL09": "a containment without an end", Human BlockAddress 2,
         |f| f.ttl_s = 0 => DENY ["RL09"];
@@ -307,6 +315,8 @@ rows! {
 
     "RL14": "ringfort touches its own record", Agent UpgradePackages 2,
         |f| f.touches_defender = true => DENY ["RL14"];
+    "RL14": "nor does it ask for it", Agent UpgradePackages 0,
+        |f| f.touches_defender = true => DENY ["RL14"];
     "RL14": "ringfort changes its own rules", Agent ChangeDefender 2, |_f| () => DENY ["RL14"];
     "RL14": "a person's plan, one signature", Human UpgradePackages 1,
         |f| f.touches_defender = true => TWO ["RL14"];
@@ -317,7 +327,7 @@ rows! {
 
     "RL15": "evidence would be lost", Agent QuarantineFile 0,
         |f| { f.autonomy_level = Level::ActReversible; f.destroys_evidence = true;
-              f.preserves_evidence = false } => ONE ["RL15"];
+              f.preserves_evidence = false; } => ONE ["RL15"];
     "RL15": "evidence is kept before", Agent QuarantineFile 0,
         |f| { f.autonomy_level = Level::ActReversible; f.destroys_evidence = true } => ALLOW [];
     "RL15": "there is no evidence to lose", Agent QuarantineFile 0,
@@ -365,7 +375,7 @@ rows! {
         |f| { f.artifact_signed = false; f.artifact_live_feed = true } => ALLOW [];
     "RL19": "a live feed that authorises", Human LoadArtifact 2,
         |f| { f.artifact_signed = false; f.artifact_live_feed = true;
-              f.artifact_authorises = true } => DENY ["RL19"];
+              f.artifact_authorises = true; } => DENY ["RL19"];
     "RL19": "what is not loaded needs no signature", Human UpgradePackages 1,
         |f| f.artifact_signed = false => ALLOW [];
 
