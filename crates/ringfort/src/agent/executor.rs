@@ -1,0 +1,87 @@
+//! Asking the executor for things that only look: refreshing package metadata, fetching candidate
+//! packages, trying a plan on a copy. Each is a plan like any other, decided by the norms and
+//! recorded, so that even a look leaves a receipt.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use spine::{Author, Clock as _, HostId, Plan, Step, Verdict, rng::random_bytes};
+
+use crate::exec::client::{Client, unexpected};
+use crate::exec::protocol::{Reply, Request};
+use crate::failure::Failure;
+use crate::rim::{OsRng, SystemClock};
+
+/// A plan of one step, made by the agent.
+pub fn plan(host: HostId, root: &Path, purpose: &str, (actuator, params): (&str, Value)) -> Plan {
+    let params = match params {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    Plan {
+        schema: Plan::SCHEMA,
+        host,
+        root: root.display().to_string(),
+        case: None,
+        author: Author::Agent,
+        purpose: purpose.to_owned(),
+        steps: vec![Step { actuator: actuator.to_owned(), params }],
+        evidence: Vec::new(),
+        ring: None,
+        created_ms: SystemClock.now_ms(),
+        nonce: hex::encode(random_bytes::<16>(&OsRng)),
+    }
+}
+
+/// Runs a plan that needs no approval and returns what its step showed.
+pub fn run(
+    client: &mut Client,
+    plan: Plan,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Value, Failure> {
+    let purpose = plan.purpose.clone();
+    let request = Request::Run { plan: Box::new(plan), approvals: Vec::new() };
+    match client.ask(&request, progress)? {
+        Reply::Ran { outcome, details, .. } if outcome.state == spine::ActionState::Done => {
+            Ok(details)
+        }
+        Reply::Ran { outcome, .. } => Err(Failure::new(
+            format!("{purpose}: {}", outcome.message),
+            "the attempt is in the record; nothing was changed",
+        )),
+        Reply::Decided { decision } => {
+            let help = match decision.verdict {
+                Verdict::NeedsApproval { humans } => format!("it needs the approval of {humans}"),
+                _ => "the rules that fired are in the record".to_owned(),
+            };
+            Err(Failure::refused(format!("{purpose}: {}", decision.reasons.join("; ")), help))
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Refreshes the package metadata of a root into ringfort's own state; returns the folder.
+pub fn refresh(
+    client: &mut Client,
+    host: HostId,
+    root: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Refreshed, Failure> {
+    let step = ("apt.refresh", json!({ "add_security_suite": true }));
+    let details = run(client, plan(host, root, "refresh the package metadata", step), progress)?;
+    let first = &details[0];
+    Ok(Refreshed {
+        lists_dir: first["lists"].as_str().map(PathBuf::from),
+        security_suite_missing: first["security_suite_missing"].as_bool().unwrap_or(false),
+    })
+}
+
+/// What a refresh gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Where the metadata lies.
+    pub lists_dir: Option<PathBuf>,
+    /// Whether the root's own sources lack the suite of security fixes, so that it was added for
+    /// this look only.
+    pub security_suite_missing: bool,
+}
