@@ -18,6 +18,8 @@ pub struct ChangelogJob {
 pub struct Candidate {
     /// The source package it was built from.
     pub source: String,
+    /// The binary package in the file.
+    pub package: String,
     /// The file.
     pub deb: PathBuf,
     /// The source version that is installed.

@@ -22,10 +22,16 @@ use crate::failure::{Failure, OrHint as _};
 /// The most actions whose summary is kept in memory.
 const ACTIONS_MAX: usize = 4_096;
 
+/// How long the disk's last proof that it takes receipts is good, milliseconds.
+const HEALTH_MS: u64 = 1_000;
+
 /// The ledger with everything that is counted from it.
 pub struct Book {
     ledger: Ledger,
+    key: String,
     history: History,
+    /// When the disk last proved that it takes receipts, monotonic milliseconds.
+    healthy: Option<u64>,
     actions: BTreeMap<ActionId, Summary>,
     host: HostId,
     clock: Arc<dyn Clock>,
@@ -61,11 +67,24 @@ impl Book {
     ) -> Result<(SharedBook, Vec<String>), Failure> {
         let files: Arc<dyn Files> = Arc::new(StdFiles);
         let signer = signer(&*files, dir, host, &*rng)?;
+        let signer_key = signer.verifier().clone();
         let help = "run `ringfort verify`; if the record was tampered with, restore a backup";
         let (ledger, report) =
             Ledger::open(files, &dir.join("ledger"), signer).or_hint("the record does not open", help)?;
-        let history = History::default();
-        let mut book = Self { ledger, history, actions: BTreeMap::new(), host, clock, rng };
+        let key = signer_key.to_string();
+        StdFiles
+            .write_atomic(&dir.join("ledger.vkey"), key.as_bytes())
+            .or_hint("cannot write the ledger's public key", "check that the disk is not full")?;
+        let mut book = Self {
+            ledger,
+            key,
+            history: History::default(),
+            actions: BTreeMap::new(),
+            healthy: None,
+            host,
+            clock,
+            rng,
+        };
         for leaf in book.ledger.leaves(0..book.ledger.size()) {
             let leaf = leaf.or_hint("the record does not read", help)?;
             let receipt: Receipt =
@@ -78,7 +97,12 @@ impl Book {
             book.write(ReceiptKind::Genesis, None, None, body)
                 .or_hint("the record cannot be begun", "check that the disk is not full")?;
         }
-        Ok((SharedBook(Arc::new(Mutex::new(book))), report.warnings()))
+        let mut warnings = report.warnings;
+        if report.tail_bytes_cut > 0 {
+            let cut = report.tail_bytes_cut;
+            warnings.push(format!("{cut} bytes of a receipt that was never acknowledged were cut"));
+        }
+        Ok((SharedBook(Arc::new(Mutex::new(book))), warnings))
     }
 
     /// Appends a receipt, durably.
@@ -105,7 +129,17 @@ impl Book {
             body,
         };
         let leaf = receipt.leaf().map_err(|error| error.to_string())?;
-        self.ledger.append(&leaf).map_err(|error| error.to_string())?;
+        // What was begun must be able to end in the record, also on a full disk.
+        let appended = match kind {
+            ReceiptKind::Outcome | ReceiptKind::Recovery | ReceiptKind::LeaseLapsed => {
+                self.ledger.append_from_reserve(&leaf)
+            }
+            _ => self.ledger.append(&leaf),
+        };
+        if let Err(error) = appended {
+            self.healthy = None;
+            return Err(error.to_string());
+        }
         self.history.observe(&receipt);
         note_action(&mut self.actions, &receipt);
         Ok(())
@@ -116,9 +150,15 @@ impl Book {
         &self.history
     }
 
-    /// Whether a further receipt would be durable (red line RL12).
+    /// Whether a further receipt would be durable (red line RL12). The disk is asked again after
+    /// [`HEALTH_MS`]; an action's own receipt of intent is the last word in any case.
     pub fn healthy(&mut self) -> bool {
-        self.ledger.health().is_ok()
+        let now_ms = self.clock.monotonic_ms();
+        let fresh = self.healthy.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < HEALTH_MS);
+        if !fresh {
+            self.healthy = self.ledger.health().is_ok().then_some(now_ms);
+        }
+        self.healthy.is_some()
     }
 
     /// Receipts in the ledger.
@@ -127,8 +167,8 @@ impl Book {
     }
 
     /// The key that verifies the ledger.
-    pub fn verifier_key(&self) -> String {
-        self.ledger.verifier_key().to_string()
+    pub fn verifier_key(&self) -> &str {
+        &self.key
     }
 
     /// Actions, newest first.

@@ -160,6 +160,8 @@ pub struct Standing {
     pub keys: Vec<EnrolledKey>,
     /// Whether the kill switch is pulled.
     pub stopped: bool,
+    /// Whether a further receipt would be durable.
+    pub healthy: bool,
     /// The autonomy level in force.
     pub autonomy_level: spine::AutonomyLevel,
     /// Receipts in the ledger.
