@@ -13,4 +13,5 @@ pub mod changelog;
 pub mod limits;
 pub mod pending;
 pub mod plan;
+pub mod ssvc;
 pub mod version;

@@ -45,7 +45,8 @@ mod tests {
         let consent = consent(&signer, host, "resume").unwrap();
         let key = ed25519_dalek::VerifyingKey::from_bytes(&signer.public()).unwrap();
         let signature =
-            ed25519_dalek::Signature::from_slice(&hex::decode(&consent.signature).unwrap()).unwrap();
+            ed25519_dalek::Signature::from_slice(&hex::decode(&consent.signature).unwrap())
+                .unwrap();
         let good = Consent::bytes(host, "resume", consent.signed_ms);
         assert!(key.verify_strict(&good, &signature).is_ok());
         for bad in [

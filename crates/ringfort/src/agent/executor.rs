@@ -95,9 +95,7 @@ pub fn fetch(
     upgrades: &[&Upgrade],
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<PathBuf>, Failure> {
-    let package = |upgrade: &&Upgrade| {
-        json!({ "name": upgrade.name, "arch": upgrade.arch, "version": upgrade.to })
-    };
+    let package = |upgrade: &&Upgrade| json!({ "name": upgrade.name, "arch": upgrade.arch, "version": upgrade.to });
     let packages: Vec<Value> = upgrades.iter().map(package).collect();
     let step = ("apt.fetch", json!({ "packages": packages }));
     let details = run(client, plan(host, root, "fetch candidate packages", step), progress)?;

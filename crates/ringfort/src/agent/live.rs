@@ -111,7 +111,10 @@ pub fn gather() -> LiveFacts {
             address: socket.local.ip(),
             port: socket.local.port(),
             uid: socket.uid,
-            package: program.as_ref().and_then(|path| owners.of(Path::new(path))).map(str::to_owned),
+            package: program
+                .as_ref()
+                .and_then(|path| owners.of(Path::new(path)))
+                .map(str::to_owned),
             program,
             loopback,
         });

@@ -105,8 +105,12 @@ impl Scan {
     /// The lines to show: packages that are affected, or for which it is unknown; with `all` also
     /// those for which nothing was found.
     pub fn lines(&self, changes: &BTreeMap<String, Changes>, all: bool) -> Vec<ScanLine> {
-        let upgrades: BTreeMap<(&str, &str), &Upgrade> =
-            self.inventory.upgrades.iter().map(|u| ((u.name.as_str(), u.arch.as_str()), u)).collect();
+        let upgrades: BTreeMap<(&str, &str), &Upgrade> = self
+            .inventory
+            .upgrades
+            .iter()
+            .map(|u| ((u.name.as_str(), u.arch.as_str()), u))
+            .collect();
         let advice: BTreeMap<usize, &Advice> = self.advice.iter().map(|a| (a.package, a)).collect();
         let mut lines = Vec::new();
         for (index, found) in self.inventory.packages.iter().enumerate() {
@@ -255,6 +259,7 @@ mod tests {
             ids: ids.iter().map(|id| (*id).to_owned()).collect(),
             entries: 1,
             unknown: None,
+            in_package: None,
         };
         assert_eq!(status(false, None), Status::Unknown);
         assert_eq!(status(false, Some(read(&[]))), Status::NotAffected);

@@ -8,6 +8,7 @@ use serde_json::json;
 use spine::{Case, Clock as _, HostId};
 use store::{CaseFilter, HostRecord, SqliteState, State as _};
 
+use super::advisories::{self, CveFacts};
 use super::changelogs::{Candidate, ChangelogJob, Changes};
 use super::executor::{self, Refreshed};
 use super::inventory::Upgrade;
@@ -120,7 +121,8 @@ impl<'a> Session<'a> {
 
     /// The refreshed metadata: of this run, or of an earlier one.
     fn lists_dir(&self) -> Option<PathBuf> {
-        if let Some(dir) = self.refreshed.as_ref().and_then(|refreshed| refreshed.lists_dir.clone()) {
+        if let Some(dir) = self.refreshed.as_ref().and_then(|refreshed| refreshed.lists_dir.clone())
+        {
             return Some(dir);
         }
         let known = self.state.get_doc("apt.lists", &self.host.0.to_hex()).ok()??;
@@ -131,7 +133,8 @@ impl<'a> Session<'a> {
         let key = self.host.0.to_hex();
         let known = self.state.get_doc("apt.lists", &key).ok().flatten().unwrap_or_default();
         let age_ms = SystemClock.now_ms() - known["time_ms"].as_i64().unwrap_or(0);
-        let max_ms = i64::try_from(self.context.config.metadata_age_max_s * 1_000).unwrap_or(i64::MAX);
+        let max_ms =
+            i64::try_from(self.context.config.metadata_age_max_s * 1_000).unwrap_or(i64::MAX);
         if (0..max_ms).contains(&age_ms) && self.lists_dir().is_some() {
             self.refreshed = Some(Refreshed {
                 lists_dir: self.lists_dir(),
@@ -173,7 +176,8 @@ impl<'a> Session<'a> {
         let missing = self.refreshed.as_ref().is_some_and(|r| r.security_suite_missing);
         let inventory = &self.scan.inventory;
         if !missing && !inventory.suites.is_empty() && !inventory.has_security_suite() {
-            let text = "no suite of security fixes is known for this root: waiting fixes are unknown";
+            let text =
+                "no suite of security fixes is known for this root: waiting fixes are unknown";
             self.scan.unknown.push(text.to_owned());
         }
     }
@@ -213,6 +217,16 @@ impl<'a> Session<'a> {
             each(self);
         }
         Ok(())
+    }
+
+    /// Takes what earlier scans read of the changelogs.
+    pub fn recall_changelogs(&mut self) {
+        let upgrades = &self.scan.inventory.upgrades;
+        let known: Vec<_> = upgrades
+            .iter()
+            .filter_map(|upgrade| Some((upgrade.source.clone(), self.known_changes(upgrade)?)))
+            .collect();
+        self.changes.extend(known);
     }
 
     fn known_changes(&self, upgrade: &Upgrade) -> Option<Changes> {
@@ -269,7 +283,8 @@ impl<'a> Session<'a> {
         let now_ms = SystemClock.now_ms();
         let help = "check the disk; run the scan again";
         let inventory = &self.scan.inventory;
-        let packages: Vec<_> = inventory.packages.iter().map(|found| found.package.clone()).collect();
+        let packages: Vec<_> =
+            inventory.packages.iter().map(|found| found.package.clone()).collect();
         let record = HostRecord {
             host: self.host,
             name: host_name(&self.root),
@@ -300,6 +315,24 @@ impl<'a> Session<'a> {
         Ok(cases)
     }
 
+    /// What the owner says of the site.
+    pub fn site(&self) -> &spine::SiteConfig {
+        &self.context.config.site
+    }
+
+    /// What the feeds say of vulnerabilities.
+    pub fn cve_facts(&self, ids: &[String]) -> CveFacts {
+        self.context
+            .config
+            .data_dir
+            .join("agent/feeds.db")
+            .exists()
+            .then(|| {
+                advisories::cve_facts(&self.context.config.data_dir.join("agent/feeds.db"), ids)
+            })
+            .unwrap_or_default()
+    }
+
     /// The state, for what comes after a scan.
     pub fn state(&self) -> &SqliteState {
         &self.state
@@ -327,8 +360,7 @@ fn host_name(root: &Path) -> String {
 /// The root as an absolute path without links.
 pub fn canonical_root(root: &Path) -> Result<PathBuf, Failure> {
     let help = "name the folder of a root file system, such as `/` or `/srv/machine`";
-    let path = root
-        .canonicalize()
-        .or_hint(format!("`{}` cannot be opened", root.display()), help)?;
+    let path =
+        root.canonicalize().or_hint(format!("`{}` cannot be opened", root.display()), help)?;
     if path.is_dir() { Ok(path) } else { Err(Failure::usage("the root is not a folder", help)) }
 }

@@ -19,9 +19,9 @@ use std::sync::{Arc, Mutex};
 
 use act::{Engine, EngineConfig, Order};
 use durable::{Files, StdFiles};
+use facts::{Asset, HubContact, Networks};
 use norms::Norms;
 use serde_json::json;
-use facts::{Asset, HubContact, Networks};
 use spine::{
     Approval, Clock, Decision, HostId, Plan, PlanHash, ReceiptKind, Rng, SiteConfig, StepEffect,
     Verdict,
@@ -100,10 +100,13 @@ impl Executor {
             own_paths: own_paths(data_dir),
         })
         .or_hint("the engine does not open", "is another executor running on this data folder?")?;
-        let recovered = engine
-            .recover(&mut Recorder(&book))
-            .or_hint("an unfinished action could not be taken back", "free disk space, start again")?;
+        let recovered = engine.recover(&mut Recorder(&book)).or_hint(
+            "an unfinished action could not be taken back",
+            "free disk space, start again",
+        )?;
         warnings.extend(recovered.iter().map(|recovered| format!("after a crash: {recovered}")));
+        let public_core = facts::public_core()
+            .or_hint("the built-in list of addresses does not read", "report this as a defect")?;
         let executor = Self {
             dir,
             host,
@@ -113,7 +116,7 @@ impl Executor {
             keyring: Mutex::new(keyring),
             engine,
             partners: Networks::default(),
-            public_core: facts::public_core(),
+            public_core,
             clock,
         };
         Ok((executor, warnings))
@@ -213,13 +216,17 @@ impl Executor {
         if !(-CLOCK_AHEAD_MS..=PLAN_AGE_MS_MAX).contains(&age_ms) {
             return Err("the plan is older than eight days or from the future".into());
         }
-        if self.book.lock().history().carried_out(&hash) {
+        if self.book.lock().was_begun(&hash) {
             return Err("exactly this plan was carried out before".into());
         }
         Ok(())
     }
 
-    fn gather(&self, plan: &Plan, effects: &[StepEffect]) -> Result<norms::Facts, spine::PlanError> {
+    fn gather(
+        &self,
+        plan: &Plan,
+        effects: &[StepEffect],
+    ) -> Result<norms::Facts, spine::PlanError> {
         let confirmed = evidence::confirmed(plan, effects);
         let approver_keys = lock(&self.keyring).approvers();
         let assets = self.assets(plan);
@@ -295,9 +302,9 @@ impl Executor {
 
     fn dry_run_result(&self, plan: PlanHash) -> Reply {
         match self.engine.dry_run_of(&plan) {
-            Ok(report) => {
-                Reply::DryRun { result: report.and_then(|report| serde_json::to_value(report).ok()) }
-            }
+            Ok(report) => Reply::DryRun {
+                result: report.and_then(|report| serde_json::to_value(report).ok()),
+            },
             Err(error) => Reply::Failed { message: error.to_string() },
         }
     }

@@ -80,7 +80,9 @@ mod tests {
         std::fs::write(dir.path().join("nginx.list"), "/usr/sbin/nginx\n").unwrap();
         std::fs::write(dir.path().join("nginx.md5sums"), "/usr/sbin/other\n").unwrap();
         let wanted: BTreeSet<PathBuf> =
-            ["/usr/lib/x/libz.so.1", "/usr/sbin/nginx", "/usr/sbin/other"].map(PathBuf::from).into();
+            ["/usr/lib/x/libz.so.1", "/usr/sbin/nginx", "/usr/sbin/other"]
+                .map(PathBuf::from)
+                .into();
         let owners = Owners::find(dir.path(), &wanted).unwrap();
         assert_eq!(owners.of(Path::new("/usr/lib/x/libz.so.1")), Some("zlib1g"));
         assert_eq!(owners.of(Path::new("/usr/sbin/nginx")), Some("nginx"));
