@@ -26,6 +26,8 @@ pub struct Offer<'a> {
     pub origin: &'a str,
     /// The suite's `Label` field.
     pub label: &'a str,
+    /// The host that it is fetched from; empty for a local source.
+    pub site: &'a str,
     /// The priority that apt gives the suite without pins: 500, 100 or 1.
     pub priority: u16,
     /// The share of machines that are offered it already, of 100; `None` for all.
@@ -56,6 +58,8 @@ struct Stanza {
 enum Pin {
     Version(String),
     Release(Vec<(char, String)>),
+    /// The host of the source; empty for a local one.
+    Site(String),
     /// A form that is not understood: which packages it moves is unknown.
     Other(String),
 }
@@ -126,6 +130,7 @@ impl Pin {
                 ' ' => glob(pattern, offer.suite) || glob(pattern, offer.codename),
                 _ => false,
             }),
+            Self::Site(pattern) => glob(pattern, offer.site),
             Self::Other(_) => false,
         }
     }
@@ -144,6 +149,7 @@ fn parse_stanza(lines: &[&str]) -> Option<Stanza> {
     let priority = field("Pin-Priority")?.parse().ok()?;
     let pin = match pin.split_once(char::is_whitespace) {
         Some(("version", pattern)) => Pin::Version(pattern.trim().to_owned()),
+        Some(("origin", host)) => Pin::Site(host.trim().trim_matches('"').to_owned()),
         Some(("release", rest)) => release_pin(rest).unwrap_or(Pin::Other(pin)),
         _ => Pin::Other(pin),
     };
@@ -249,6 +255,7 @@ mod tests {
             codename,
             origin: "Debian",
             label: "Debian",
+            site: "mirror.example",
             priority,
             phased_percent: None,
         }
@@ -294,14 +301,15 @@ mod tests {
         assert_eq!(chosen(&offers, never), None);
         let version = "Package: rsync\nPin: version 3.2.7-1+deb12u2\nPin-Priority: 1001\n";
         assert_eq!(chosen(&offers, version), Some("3.2.7-1+deb12u2".into()));
+        let site = "Package: rsync\nPin: origin mirror.example\nPin-Priority: -1\n";
+        assert_eq!(chosen(&offers, site), None);
         let other = "Package: nginx\nPin: release *\nPin-Priority: -1\n";
         assert_eq!(chosen(&offers, other), Some("3.2.7-1+deb12u2".into()));
     }
 
     #[test]
     fn a_pin_that_is_not_understood_is_a_problem_and_not_silence() {
-        let preferences =
-            Preferences::parse(["Package: *\nPin: origin host.example\nPin-Priority: 1\n"]);
+        let preferences = Preferences::parse(["Package: *\nPin: weather fine\nPin-Priority: 1\n"]);
         assert_eq!(preferences.problems.len(), 1);
         assert_eq!(Preferences::parse(["Package: *\nPin-Priority: x\n"]).problems.len(), 1);
     }

@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 mod agent;
+mod approving;
 mod cli_support;
 mod config;
 mod context;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use spine::{Author, Clock as _, HostId, Plan, Step, Verdict, rng::random_bytes};
+use spine::{Author, Clock as _, HostId, OutcomeBody, Plan, Step, Verdict, rng::random_bytes};
 
 use super::inventory::Upgrade;
 use crate::exec::client::{Client, unexpected};
@@ -41,15 +41,25 @@ pub fn run(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Value, Failure> {
     let purpose = plan.purpose.clone();
-    let request = Request::Run { plan: Box::new(plan), approvals: Vec::new() };
-    match client.ask(&request, progress)? {
-        Reply::Ran { outcome, details, .. } if outcome.state == spine::ActionState::Done => {
-            Ok(details)
-        }
-        Reply::Ran { outcome, .. } => Err(Failure::new(
+    match run_to_end(client, plan, progress)? {
+        (outcome, details) if outcome.state == spine::ActionState::Done => Ok(details),
+        (outcome, _) => Err(Failure::new(
             format!("{purpose}: {}", outcome.message),
             "the attempt is in the record; nothing was changed",
         )),
+    }
+}
+
+/// Runs a plan that needs no approval and returns how it ended, well or not.
+pub fn run_to_end(
+    client: &mut Client,
+    plan: Plan,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(OutcomeBody, Value), Failure> {
+    let purpose = plan.purpose.clone();
+    let request = Request::Run { plan: Box::new(plan), approvals: Vec::new() };
+    match client.ask(&request, progress)? {
+        Reply::Ran { outcome, details, .. } => Ok((outcome, details)),
         Reply::Decided { decision } => {
             let help = match decision.verdict {
                 Verdict::NeedsApproval { humans } => format!("it needs the approval of {humans}"),

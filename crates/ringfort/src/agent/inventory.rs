@@ -237,6 +237,7 @@ fn upgrade_of(
             codename: &version.suite.codename,
             origin: &version.suite.origin,
             label: &version.suite.label,
+            site: version.suite.prefix.split('_').next().unwrap_or_default(),
             priority: version.suite.priority,
             phased_percent: version.phased_percent,
         })

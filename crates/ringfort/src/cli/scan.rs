@@ -17,6 +17,7 @@ use spine::Status;
 
 use crate::agent::scan::ScanLine;
 use crate::agent::session::{Session, Wanted};
+use crate::cli_support::root_arg;
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Outcome};
 use crate::verbs::Verb;
@@ -46,15 +47,6 @@ fn args(command: Command) -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("Lock files or project folders to look at, in place of the machine"),
         )
-}
-
-/// The option that names another root.
-pub fn root_arg() -> Arg {
-    Arg::new("root")
-        .long("root")
-        .value_name("DIR")
-        .value_parser(value_parser!(PathBuf))
-        .help("Another root file system, in place of this machine's")
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
