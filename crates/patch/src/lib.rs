@@ -25,6 +25,7 @@
 
 pub mod limits;
 pub mod matching;
+pub mod pending;
 pub mod version;
 
 pub use matching::{MatchResult, match_osv, match_rustsec, rustsec_notice};
