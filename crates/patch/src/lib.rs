@@ -23,9 +23,12 @@
     clippy::unreachable
 )]
 
+pub mod changelog;
 pub mod limits;
 pub mod matching;
 pub mod pending;
+pub mod ssvc;
 pub mod version;
 
+pub use changelog::{ChangelogCves, cves_between};
 pub use matching::{MatchResult, match_osv, match_rustsec, rustsec_notice};
