@@ -23,10 +23,12 @@
     clippy::unreachable
 )]
 
+pub mod cases;
 pub mod changelog;
 pub mod limits;
 pub mod matching;
 pub mod pending;
+pub mod plan;
 pub mod ssvc;
 pub mod version;
 
