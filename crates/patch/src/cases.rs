@@ -217,7 +217,7 @@ impl Group<'_> {
     fn title(&self, subject: &str, ids: &[String]) -> String {
         let weaknesses = weaknesses(ids);
         let fixable = self.affected.iter().any(|(_, _, fixed)| fixed.is_some());
-        let mut title = match (weaknesses, fixable) {
+        let what = match (weaknesses, fixable) {
             (0, true) => format!("an update is waiting for {subject}"),
             (1, true) => format!("1 fix waiting for {subject}"),
             (count, true) => format!("{count} fixes waiting for {subject}"),
@@ -231,23 +231,22 @@ impl Group<'_> {
             .filter(|cve| cve.is_attacked())
             .map(|cve| cve.cve.as_str())
             .collect();
-        title.push_str(&match (attacked.len(), weaknesses) {
-            (0, _) => String::new(),
-            (1, 0 | 1) => "; it is being attacked in the wild".to_owned(),
-            (1, _) => "; one is being attacked in the wild".to_owned(),
-            (count, _) => format!("; {count} are being attacked in the wild"),
-        });
-        match self.users().as_slice() {
-            [] => {}
-            // `nginx, listening on port 443` needs a second comma, `nginx` none.
-            [user] if user.contains(',') => title.push_str(&format!("; {user}, uses it")),
-            [user] => title.push_str(&format!("; {user} uses it")),
-            [first, rest @ ..] => {
-                let comma = if first.contains(',') { "," } else { "" };
-                title.push_str(&format!("; {first}{comma} and {} more use it", rest.len()));
+        let attacked = match (attacked.len(), weaknesses) {
+            (0, _) => None,
+            (1, 0 | 1) => Some("it is being attacked in the wild".to_owned()),
+            (1, _) => Some("one is being attacked in the wild".to_owned()),
+            (count, _) => Some(format!("{count} are being attacked in the wild")),
+        };
+        // `nginx, listening on port 443` needs a second comma, `nginx` none.
+        let comma = |user: &str| if user.contains(',') { "," } else { "" };
+        let used = match self.users().as_slice() {
+            [] => None,
+            [user] => Some(format!("{user}{} uses it", comma(user))),
+            [user, rest @ ..] => {
+                Some(format!("{user}{} and {} more use it", comma(user), rest.len()))
             }
-        }
-        title
+        };
+        [Some(what), attacked, used].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -10,52 +10,41 @@ use patch::pending::{AvailableDeb, InstalledDeb, Preferences, ReleaseFacts, upgr
 use serde_json::Value;
 use spine::{Package, SourcePackage};
 
-fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_default().to_owned()
+/// `[name, architecture, version, source package, ...]`.
+fn text(value: &Value, index: usize) -> String {
+    value[index].as_str().unwrap_or_default().to_owned()
 }
 
-fn source(value: &Value) -> Option<SourcePackage> {
-    Some(SourcePackage { name: text(value, "source"), version: text(value, "version") })
+fn source(value: &Value) -> SourcePackage {
+    SourcePackage { name: text(value, 3), version: text(value, 2) }
 }
 
 fn installed(value: &Value) -> InstalledDeb {
     InstalledDeb {
         package: Package {
             ecosystem: "Debian:12".into(),
-            name: text(value, "name"),
-            version: text(value, "version"),
-            arch: Some(text(value, "arch")),
-            source: source(value),
+            name: text(value, 0),
+            version: text(value, 2),
+            arch: Some(text(value, 1)),
+            source: Some(source(value)),
             location: "var/lib/dpkg/status".into(),
         },
-        hold: value["hold"].as_bool().unwrap(),
+        hold: value[4] == "hold",
         essential: false,
     }
 }
 
-fn available(value: &Value) -> AvailableDeb {
-    let flag = |key: &str| value[key].as_bool().unwrap();
+fn available(value: &Value, releases: &[Arc<ReleaseFacts>]) -> AvailableDeb {
+    let release = usize::try_from(value[4].as_u64().unwrap()).unwrap();
     AvailableDeb {
-        name: text(value, "name"),
-        arch: text(value, "arch"),
-        version: text(value, "version"),
-        source: source(value),
+        name: text(value, 0),
+        arch: text(value, 1),
+        version: text(value, 2),
+        source: Some(source(value)),
         filename: String::new(),
         size: 1,
         sha256: String::new(),
-        release: Arc::new(ReleaseFacts {
-            suite: text(value, "suite"),
-            site: text(value, "site"),
-            origin: text(value, "origin"),
-            label: text(value, "label"),
-            archive: text(value, "archive"),
-            codename: text(value, "codename"),
-            version: text(value, "rel_version"),
-            component: text(value, "component"),
-            arch: text(value, "index_arch"),
-            not_automatic: flag("not_automatic"),
-            but_automatic_upgrades: flag("but_automatic_upgrades"),
-        }),
+        release: Arc::clone(&releases[release]),
     }
 }
 
@@ -67,9 +56,11 @@ fn ours(case: &Value) -> Vec<String> {
     }
     assert_eq!(preferences.not_understood(), [] as [String; 0]);
     let list = |key: &str| case[key].as_array().unwrap();
+    let releases: Vec<ReleaseFacts> = serde_json::from_value(case["releases"].clone()).unwrap();
+    let releases: Vec<_> = releases.into_iter().map(Arc::new).collect();
     let mut found: Vec<String> = upgrades(
         list("installed").iter().map(installed),
-        list("available").iter().map(available),
+        list("available").iter().map(|deb| available(deb, &releases)),
         &preferences,
         "amd64",
     )
@@ -84,13 +75,7 @@ fn ours(case: &Value) -> Vec<String> {
 }
 
 fn theirs(case: &Value) -> Vec<String> {
-    let listed = case["expected"].as_array().unwrap().iter().map(|upgrade| {
-        let part = |key: &str| text(upgrade, key);
-        format!("{} {} {} from {}", part("name"), part("version"), part("arch"), part("from"))
-    });
-    let mut listed: Vec<String> = listed.collect();
-    listed.sort();
-    listed
+    serde_json::from_value(case["expected"].clone()).unwrap()
 }
 
 fn check(path: &Path) {

@@ -54,10 +54,9 @@ fn match_one<'p, 't>(pattern: &'p str, text: &'t str) -> Option<(&'p str, &'t st
         }
         '[' => match class(wanted.as_str(), found) {
             Some((true, rest)) => rest,
-            Some((false, _)) => return None,
             // A bracket that is never closed stands for itself.
             None if found == '[' => wanted.as_str(),
-            None => return None,
+            Some((false, _)) | None => return None,
         },
         literal if literal == found => wanted.as_str(),
         _ => return None,
