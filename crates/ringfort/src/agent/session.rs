@@ -50,6 +50,11 @@ pub fn agent_dir(data_dir: &Path) -> std::io::Result<PathBuf> {
     Ok(dir)
 }
 
+/// Where `ringfort up` leaves what it saw of processes and sockets.
+pub fn live_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("agent/live.json")
+}
+
 /// The store of advisories.
 pub fn feeds_db(data_dir: &Path) -> PathBuf {
     data_dir.join("agent/feeds.db")
@@ -124,7 +129,8 @@ impl<'a> Session<'a> {
             lists_dir: self.lists_dir(),
             cache_dir: Some(cache_dir),
             feeds_db: Some(feeds_db(&self.context.config.data_dir)),
-            live: wanted.distribution && scan::is_this_machine(&self.root),
+            live: (wanted.distribution && scan::is_this_machine(&self.root))
+                .then(|| live_file(&self.context.config.data_dir)),
         })
     }
 
