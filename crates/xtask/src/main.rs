@@ -50,8 +50,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the repository: two folders above this crate's manifest.
+/// The root of the repository: two folders above this crate's manifest. Cargo says at run time
+/// where that is; a build folder that several checkouts share may hold another one's program.
 fn repository_root() -> PathBuf {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_dir.ancestors().nth(2).unwrap_or(crate_dir).to_path_buf()
+    let built_for = || env!("CARGO_MANIFEST_DIR").into();
+    let crate_dir = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(built_for, PathBuf::from);
+    crate_dir.ancestors().nth(2).map(Path::to_path_buf).unwrap_or(crate_dir)
 }
