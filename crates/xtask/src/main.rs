@@ -25,8 +25,10 @@ const HELP: &str = "\
 usage: cargo xtask <command>
 
   tidy                 check the house rules; exit 1 and one hint a failure
-  test [--quick]       install what is missing, make test roots, lint, test
-                       (--quick: no installing, no roots, no lints)
+  test                 install what is missing, make test roots, lint, test
+  test --quick [ARGUMENTS]
+                       test only, all crates or as the arguments tell `cargo test`
+                       (such as `--package net`)
   bench [NAME...]      run the named measurements, or all of them
   bench --list         name them
 ";
@@ -37,7 +39,9 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["tidy"] => tidy::run(&repository_root()),
         ["test"] => test::run(&repository_root(), test::Extent::Whole),
-        ["test", "--quick"] => test::run(&repository_root(), test::Extent::Quick),
+        ["test", "--quick", chosen @ ..] => {
+            test::run(&repository_root(), test::Extent::Quick(chosen))
+        }
         ["bench", names @ ..] => bench::run(&repository_root(), names),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -91,16 +91,15 @@ impl Figure {
     }
 
     fn line(&self) -> String {
-        let mut line = format!("{}: ours {:.3}", self.name, self.ours);
-        if let Some((peer, theirs)) = self.peer {
-            line += &format!(", {peer} {theirs:.3}, ratio {:.3}", self.ratio());
-        }
+        let peer = self.peer.map_or_else(String::new, |(peer, theirs)| {
+            format!(", {peer} {theirs:.3}, ratio {:.3}", self.ratio())
+        });
         let goal = match self.goal {
             Goal::ValueMax(max) => format!("ours <= {max}"),
             Goal::RatioMax(max) => format!("ratio <= {max}"),
         };
         let word = if self.is_met() { "met" } else { "MISSED" };
-        format!("{line} (goal: {goal}: {word})")
+        format!("{}: ours {:.3}{peer} (goal: {goal}: {word})", self.name, self.ours)
     }
 }
 

@@ -70,9 +70,9 @@ pub fn processes(repository: &Repository) -> Vec<Failure> {
     let mut failures = Vec::new();
     let elsewhere = |file: &RustFile<'_>| !PROCESS_PLACES.iter().any(|p| file.path.starts_with(p));
     for file in repository.rust().filter(elsewhere) {
-        for at in source::words(&file.masked, "process::") {
+        for at in source::words(&file.masked, "process") {
             let line = source::line_of(&file.masked, at);
-            let after = file.masked.get(at + "process::".len()..).unwrap_or_default();
+            let after = file.masked.get(at + "process".len()..).unwrap_or_default();
             if names_command(after) && !file.is_test_line(line) {
                 failures.push(Failure::at(
                     file.path,
@@ -89,6 +89,7 @@ pub fn processes(repository: &Repository) -> Vec<Failure> {
 
 /// Whether `Command` (or everything) is taken from the module whose name ends before `after`.
 fn names_command(after: &str) -> bool {
+    let Some(after) = after.strip_prefix("::") else { return false };
     let list = after.strip_prefix('{').and_then(|rest| rest.split('}').next());
     match list {
         Some(list) => !source::words(list, "Command").is_empty() || list.contains('*'),
