@@ -146,8 +146,8 @@ func tryFlips(
 		return nil
 	}
 	fmt.Printf("flips rejected: %d of %d\n", total-int64(accepted), total)
-	for _, kind := range []string{"checkpoint", "hash tile", "entry bundle"} {
-		fmt.Printf("flips rejected in a %s: %d\n", kind, rejected[kind])
+	for _, kind := range []string{"checkpoints", "hash tiles", "entry bundles"} {
+		fmt.Printf("flips rejected in %s: %d\n", kind, rejected[kind])
 	}
 	if accepted > 0 {
 		return fmt.Errorf("%d changed bits went unnoticed", accepted)
@@ -158,11 +158,11 @@ func tryFlips(
 func kindOf(path string) string {
 	switch {
 	case path == checkpointPath:
-		return "checkpoint"
+		return "checkpoints"
 	case strings.HasPrefix(path, "tile/entries/"):
-		return "entry bundle"
+		return "entry bundles"
 	default:
-		return "hash tile"
+		return "hash tiles"
 	}
 }
 
