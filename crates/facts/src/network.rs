@@ -81,31 +81,105 @@ impl Networks {
         Ok(list)
     }
 
-    /// Whether an address lies in one of the networks.
+    /// Whether an address, or the IPv4 address that it stands for behind a NAT64 (RFC 6052), lies
+    /// in one of the networks.
     pub fn contain(&self, address: IpAddr) -> bool {
-        self.prefixes.iter().any(|&prefix| {
-            self.all.contains(&Network { bits: bits(address) & mask(prefix), prefix })
+        let own = bits(address);
+        let behind = behind_nat64(address).map(bits);
+        [Some(own), behind].into_iter().flatten().any(|bits| {
+            self.prefixes
+                .iter()
+                .any(|&prefix| self.all.contains(&Network { bits: bits & mask(prefix), prefix }))
         })
     }
 }
 
-/// 128 bits of an address; what embeds an IPv4 address (mapped, or NAT64 of RFC 6052) is that one.
+/// 128 bits of an address; an IPv4 address is the IPv6 address that it is mapped to.
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => match v6.segments() {
-            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-                let v4 = Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-                v4.to_ipv6_mapped().to_bits()
-            }
-            _ => v6.to_bits(),
-        },
+        IpAddr::V6(v6) => v6.to_bits(),
     }
+}
+
+fn behind_nat64(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(v6) = address else { return None };
+    let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = v6.segments() else { return None };
+    Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)).into())
 }
 
 const fn mask(prefix: u32) -> u128 {
     match u128::MAX.checked_shl(128 - prefix) {
         Some(mask) => mask,
         None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn list(items: &[&str]) -> Networks {
+        Networks::parse(items.iter().copied()).unwrap()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_network_holds_its_addresses_in_every_spelling() {
+        let net = list(&["192.0.2.128/25", "2001:db8::/33"]);
+        for inside in ["192.0.2.128", "192.0.2.255", "::ffff:192.0.2.200", "2001:db8:7fff::1"] {
+            assert!(net.contain(ip(inside)), "{inside}");
+        }
+        assert!(net.contain(ip("64:ff9b::192.0.2.129")), "behind a NAT64");
+        for outside in ["192.0.2.127", "::192.0.2.200", "2001:db8:8000::1"] {
+            assert!(!net.contain(ip(outside)), "{outside}");
+        }
+        assert!(list(&["0.0.0.0/0"]).contain(ip("203.0.113.1")));
+        assert!(!list(&["0.0.0.0/0"]).contain(ip("2001:db8::1")));
+        assert!(list(&["::/0"]).contain(ip("203.0.113.1")));
+        assert!(!list(&["64:ff9b::/96"]).contain(ip("203.0.113.1")));
+        assert!(!list(&[]).contain(ip("203.0.113.1")));
+    }
+
+    #[test]
+    fn what_is_not_a_network_is_refused_with_the_whole_list() {
+        for text in [
+            "",
+            "192.0.2.0/33",
+            "192.0.2.0/-1",
+            "192.0.2.0/+8",
+            "192.0.2/24",
+            "::/129",
+            "192.0.2.0/",
+            "host.example",
+        ] {
+            assert!(Networks::parse(["192.0.2.1", text]).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_what_was_printed_gives_the_network_back(
+            address in prop_oneof![
+                any::<u32>().prop_map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits))),
+                any::<u128>().prop_map(|bits| IpAddr::from(Ipv6Addr::from_bits(bits))),
+            ],
+            prefix in 0_u32..=128,
+        ) {
+            let width = if address.is_ipv4() { 32 } else { 128 };
+            let network: Network = format!("{address}/{}", prefix.min(width)).parse().unwrap();
+            prop_assert_eq!(network.to_string().parse::<Network>(), Ok(network));
+            prop_assert!(list(&[&network.to_string()]).contain(address));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            let _ = Networks::parse([text.as_str()]);
+        }
     }
 }

@@ -3,9 +3,9 @@
 //! `cargo bench -p norms` prints p50 and p99 in microseconds for decisions with no, one and two
 //! approvals, and the ratio to the peer, which checks no signature.
 
+#[expect(dead_code, reason = "only the tests read the answer")]
 #[path = "../tests/red_lines/oracle.rs"]
 mod oracle;
-#[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/red_lines/support.rs"]
 mod support;
 

@@ -1,5 +1,8 @@
 //! What several verbs share.
 
+use std::path::PathBuf;
+
+use clap::{Arg, value_parser};
 use spine::Clock as _;
 
 use crate::context::Context;
@@ -8,6 +11,15 @@ use crate::exec::protocol::{Consent, Reply};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::keys::{Signer, key_id};
 use crate::rim::SystemClock;
+
+/// The option that names another root.
+pub fn root_arg() -> Arg {
+    Arg::new("root")
+        .long("root")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("Another root file system, in place of this machine's")
+}
 
 /// Signs a consent with a person's key.
 pub fn consent(signer: &Signer, host: spine::HostId, to: &str) -> Result<Consent, Failure> {
@@ -45,7 +57,8 @@ mod tests {
         let consent = consent(&signer, host, "resume").unwrap();
         let key = ed25519_dalek::VerifyingKey::from_bytes(&signer.public()).unwrap();
         let signature =
-            ed25519_dalek::Signature::from_slice(&hex::decode(&consent.signature).unwrap()).unwrap();
+            ed25519_dalek::Signature::from_slice(&hex::decode(&consent.signature).unwrap())
+                .unwrap();
         let good = Consent::bytes(host, "resume", consent.signed_ms);
         assert!(key.verify_strict(&good, &signature).is_ok());
         for bad in [

@@ -278,9 +278,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let signer = create(&dir.path().join("owner"), "correct horse battery", &OsRng).unwrap();
         let (plan, host) = (PlanHash(Digest([1; 32])), HostId(Digest([2; 32])));
-        let approval = signer
-            .approve(plan, host, ApprovalWindow::Now, false, (&SystemClock, &OsRng))
-            .unwrap();
+        let approval =
+            signer.approve(plan, host, ApprovalWindow::Now, false, (&SystemClock, &OsRng)).unwrap();
         let ApprovalProof::Ed25519 { signature } = &approval.proof else { panic!("scheme") };
         let signature = ed25519_dalek::Signature::from_slice(&hex::decode(signature).unwrap());
         let key = ed25519_dalek::VerifyingKey::from_bytes(&signer.public()).unwrap();

@@ -5,9 +5,15 @@
 
 use std::process::ExitCode;
 
+mod agent;
+mod approving;
+mod cli_support;
 mod config;
 mod context;
+mod exec;
 mod failure;
+mod host;
+mod keys;
 mod rim;
 mod verbs;
 

@@ -126,7 +126,13 @@ impl Scene {
 }
 
 /// An approval as JSON, signed by `key` over what it says (or over something else).
-fn approval(plan: &Plan, key: &SigningKey, now_ms: i64, salt: u32, change: &dyn Fn(&mut Value)) -> Value {
+fn approval(
+    plan: &Plan,
+    key: &SigningKey,
+    now_ms: i64,
+    salt: u32,
+    change: &dyn Fn(&mut Value),
+) -> Value {
     let public = key.verifying_key().to_bytes();
     let mut fields = json!({
         "plan": plan.hash().unwrap().to_string(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sources::deb::{Changelog, Deb};
 
 /// Packages whose changelogs are read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub struct ChangelogJob {
 pub struct Candidate {
     /// The source package it was built from.
     pub source: String,
+    /// The binary package in the file.
+    pub package: String,
     /// The file.
     pub deb: PathBuf,
     /// The source version that is installed.
@@ -43,6 +46,9 @@ pub struct Changes {
     /// Why not everything could be read; what it would have named is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
+    /// The other package that carries the changelog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_package: Option<String>,
 }
 
 /// Reads the changelogs. Runs in a worker.
@@ -57,13 +63,41 @@ fn read_one(candidate: &Candidate) -> Changes {
         Ok(file) => file,
         Err(error) => return unknown(format!("the package cannot be read: {error}")),
     };
-    let text = match sources::deb::changelog(file) {
-        Ok(Some(text)) => text,
-        Ok(None) => return unknown("the package carries no changelog".into()),
+    let text = match Deb::open(file).and_then(|mut deb| deb.changelog(&candidate.package)) {
+        Ok(Changelog::Text { bytes, .. }) => String::from_utf8_lossy(&bytes).into_owned(),
+        Ok(Changelog::InPackage { package }) => {
+            return Changes { in_package: Some(package), ..unknown("it stands elsewhere".into()) };
+        }
+        Ok(Changelog::Missing) => return unknown("the package carries no changelog".into()),
         Err(error) => return unknown(format!("the changelog cannot be read: {error}")),
     };
     let found = patch::changelog::cves_between(&text, &candidate.installed, &candidate.candidate);
-    let unknown = (!found.complete)
-        .then(|| "the changelog does not reach back to the installed version".to_owned());
-    Changes { ids: found.ids, entries: found.entries_read, unknown }
+    let cut = "the changelog does not reach back to the installed version";
+    Changes {
+        ids: found.ids,
+        entries: found.entries_read,
+        unknown: (!found.complete).then(|| cut.to_owned()),
+        in_package: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_package_is_unknown() {
+        let dir = tempfile::tempdir().unwrap();
+        let deb = dir.path().join("x.deb");
+        std::fs::write(&deb, "!<arch>\nrubbish").unwrap();
+        let candidate = Candidate {
+            source: "x".into(),
+            package: "x".into(),
+            deb,
+            installed: "1".into(),
+            candidate: "2".into(),
+        };
+        let result = read(&ChangelogJob { packages: vec![candidate] });
+        assert!(result.sources["x"].unknown.is_some());
+    }
 }

@@ -1,17 +1,18 @@
 //! What is installed under a root, and what its package manager could install instead. Runs in a
 //! worker: everything it reads may be hostile.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use durable::{Files as _, StdFiles};
-use patch::pending::{self, AvailableDeb, InstalledDeb};
+use patch::pending::{self, Installed, Offer, Preferences};
 use serde::{Deserialize, Serialize};
-use sources::apt::{IndexKey, IndexReader, ListsQuery, SourcesList, Suite, encode, read_lists};
+use sources::apt::index::IndexVersion;
+use sources::apt::lists::{LISTS_FOLDER, ListsQuery};
+use sources::apt::{IndexKey, IndexReader, SourcesList, Suite, encode, read_lists};
 use sources::ecosystem::{Flag, Found};
 use sources::inventory::FileReport;
 use sources::os_release::OsRelease;
-use sources::{RootTree, Scope};
+use sources::{RootTree, Scope, Tree as _};
 
 /// The name of the cached index in the worker's cache folder.
 const INDEX_FILE: &str = "packages.index";
@@ -121,7 +122,8 @@ fn read_root(tree: &RootTree, job: &InventoryJob, result: &mut InventoryResult) 
 }
 
 fn take(inventory: sources::Inventory, prefix: &str, result: &mut InventoryResult) {
-    let place = |path: &str| if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") };
+    let place =
+        |path: &str| if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") };
     result.unknown.extend(inventory.gaps);
     for mut file in inventory.files {
         file.path = place(&file.path);
@@ -158,7 +160,9 @@ fn read_project(path: &Path, result: &mut InventoryResult) {
             let name = name.to_string_lossy();
             match sources::inventory::scan_file(&tree, &name) {
                 Some(inventory) => take(inventory, &prefix, result),
-                None => result.unknown.push(format!("`{}` is no lock file known here", path.display())),
+                None => {
+                    result.unknown.push(format!("`{}` is no lock file known here", path.display()))
+                }
             }
         }
     }
@@ -171,7 +175,7 @@ fn index(tree: &RootTree, job: &InventoryJob) -> Result<IndexReader, String> {
     let private = private.map_err(|error| format!("the refreshed package metadata: {error}"))?;
     let (lists, dir, query) = match &private {
         Some(private) => (private, "", None),
-        None => (tree, sources::apt::LISTS_FOLDER, Some(&list)),
+        None => (tree, LISTS_FOLDER, Some(&list)),
     };
     let key = IndexKey::of(lists, dir, query).map_err(|error| error.to_string())?;
     let cached = job.cache_dir.as_deref().map(|dir| dir.join(INDEX_FILE));
@@ -202,26 +206,107 @@ fn upgrades(tree: &RootTree, index: &IndexReader, result: &mut InventoryResult) 
     result.unknown.extend(index.problems.iter().cloned());
     let broken = index.files.iter().filter_map(|file| Some((&file.name, file.problem.as_ref()?)));
     result.unknown.extend(broken.map(|(name, problem)| format!("`{name}`: {problem}")));
-    let preferences = pending::Preferences::of_texts(&preference_texts(tree));
-    let native = native_architecture(&result.packages);
-    let installed: Vec<InstalledDeb> = result
-        .packages
-        .iter()
-        .filter(|found| found.package.arch.is_some())
-        .map(|found| InstalledDeb {
-            package: found.package.clone(),
-            held: found.flags.contains(&Flag::Hold),
-            essential: found.flags.contains(&Flag::Essential),
-        })
-        .collect();
-    for deb in &installed {
-        let available: Vec<AvailableDeb> =
-            index.versions(&deb.package.name).iter().map(|version| available(deb, version)).collect();
-        match pending::upgrade(deb, &available, &preferences, &native) {
-            Ok(Some(upgrade)) => result.upgrades.push(upgrade_of(deb, upgrade)),
-            Ok(None) => {}
-            Err(error) => result.unknown.push(format!("`{}`: {error}", deb.package.name)),
+    let texts = preference_texts(tree);
+    let preferences = Preferences::parse(texts.iter().map(String::as_str));
+    result.unknown.extend(preferences.problems.iter().cloned());
+    let mut upgrades = Vec::new();
+    for found in &result.packages {
+        match upgrade_of(found, index, &preferences) {
+            Ok(upgrade) => upgrades.extend(upgrade),
+            Err(error) => result.unknown.push(format!("`{}`: {error}", found.package.name)),
         }
     }
-    result.upgrades.sort_by(|a, b| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
+    upgrades.sort_by(|a, b| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
+    result.upgrades = upgrades;
+}
+
+fn upgrade_of(
+    found: &Found,
+    index: &IndexReader,
+    preferences: &Preferences,
+) -> Result<Option<Upgrade>, patch::version::VersionError> {
+    let package = &found.package;
+    let Some(arch) = package.arch.as_deref() else { return Ok(None) };
+    let versions = index.versions(&package.name);
+    let offers: Vec<Offer<'_>> = versions
+        .iter()
+        .map(|version| Offer {
+            version: version.version,
+            arch: version.architecture,
+            suite: &version.suite.suite,
+            codename: &version.suite.codename,
+            origin: &version.suite.origin,
+            label: &version.suite.label,
+            site: version.suite.prefix.split('_').next().unwrap_or_default(),
+            priority: version.suite.priority,
+            phased_percent: version.phased_percent,
+        })
+        .collect();
+    let installed = Installed { name: &package.name, arch, version: &package.version };
+    let Some(chosen) = pending::upgrade(&installed, &offers, preferences)? else { return Ok(None) };
+    let Some(version) = versions.get(chosen) else { return Ok(None) };
+    // The same version may stand in several suites; one for security fixes says the most.
+    let same =
+        |other: &&IndexVersion<'_>| other.version == version.version && is_security(other.suite);
+    let security = versions.iter().find(same);
+    let suite = security.unwrap_or(version).suite;
+    let (source, source_from) = package.source.as_ref().map_or_else(
+        || (package.name.clone(), package.version.clone()),
+        |source| (source.name.clone(), source.version.clone()),
+    );
+    Ok(Some(Upgrade {
+        name: package.name.clone(),
+        arch: version.architecture.to_owned(),
+        from: package.version.clone(),
+        to: version.version.to_owned(),
+        source,
+        source_from,
+        source_to: version.source_version.to_owned(),
+        suite: if suite.codename.is_empty() { suite.suite.clone() } else { suite.codename.clone() },
+        security: security.is_some(),
+        held: found.flags.contains(&Flag::Hold),
+    }))
+}
+
+/// The texts of apt's preferences, in apt's order.
+fn preference_texts(tree: &RootTree) -> Vec<String> {
+    const FOLDER: &str = "etc/apt/preferences.d";
+    let mut paths = vec!["etc/apt/preferences".to_owned()];
+    if let Ok(listing) = tree.list(FOLDER) {
+        paths.extend(listing.entries.into_iter().map(|entry| format!("{FOLDER}/{}", entry.name)));
+    }
+    let limit = patch::limits::PREFERENCES_BYTES_MAX as u64;
+    let texts = paths.iter().filter_map(|path| tree.read(path, limit).ok());
+    texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite(codename: &str, label: &str) -> Suite {
+        Suite { codename: codename.into(), label: label.into(), ..Suite::default() }
+    }
+
+    #[test]
+    fn suites_of_security_fixes_are_told_by_their_names() {
+        assert!(is_security(&suite("bookworm-security", "Debian-Security")));
+        assert!(is_security(&suite("jammy-security", "Ubuntu")));
+        assert!(!is_security(&suite("bookworm", "Debian")));
+        assert!(!is_security(&suite("bookworm-updates", "Debian")));
+    }
+
+    #[test]
+    fn an_empty_root_is_unknown_and_not_clean() {
+        let dir = tempfile::tempdir().unwrap();
+        let job = InventoryJob {
+            root: dir.path().into(),
+            lists_dir: None,
+            cache_dir: None,
+            distribution: true,
+            paths: Vec::new(),
+        };
+        let result = read(&job);
+        assert!(result.packages.is_empty() && !result.unknown.is_empty());
+    }
 }

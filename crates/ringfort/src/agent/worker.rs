@@ -48,7 +48,8 @@ pub fn run() -> Result<(), Failure> {
             serde_json::to_vec(&inventory::read(job))
         }
         Job::Changelogs(job) => {
-            let read: Vec<&Path> = job.packages.iter().map(|package| package.deb.as_path()).collect();
+            let read: Vec<&Path> =
+                job.packages.iter().map(|package| package.deb.as_path()).collect();
             hold(&Allowed { read: &read, write: &[], look_at_processes: false })?;
             serde_json::to_vec(&changelogs::read(job))
         }
@@ -73,7 +74,8 @@ fn hold(allowed: &Allowed<'_>) -> Result<(), Failure> {
 fn ask<T: DeserializeOwned>(job: &Job) -> Result<T, Failure> {
     let help = "run it again; if it happens again, report it with the file it was reading";
     let text = serde_json::to_vec(job).or_hint("the job does not serialise", help)?;
-    let result = spawn::worker(&["worker"], &text, TIMEOUT).or_hint("a reading worker failed", help)?;
+    let result =
+        spawn::worker(&["worker"], &text, TIMEOUT).or_hint("a reading worker failed", help)?;
     serde_json::from_slice(&result).or_hint("the worker's result does not read", help)
 }
 

@@ -1,7 +1,7 @@
 //! The record: every receipt goes through here into the ledger, and what the norms count
 //! (rates, used approvals, dry runs, the kill switch) is counted from what is in the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -22,14 +22,38 @@ use crate::failure::{Failure, OrHint as _};
 /// The most actions whose summary is kept in memory.
 const ACTIONS_MAX: usize = 4_096;
 
+/// How long the disk's last proof that it takes receipts is good, milliseconds.
+const HEALTH_MS: u64 = 1_000;
+
 /// The ledger with everything that is counted from it.
 pub struct Book {
     ledger: Ledger,
-    history: History,
-    actions: BTreeMap<ActionId, Summary>,
+    key: String,
+    counted: Counted,
+    /// When the disk last proved that it takes receipts, monotonic milliseconds.
+    healthy: Option<u64>,
     host: HostId,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
+}
+
+/// What is counted from the receipts.
+#[derive(Default)]
+struct Counted {
+    history: History,
+    actions: BTreeMap<ActionId, Summary>,
+    /// Every plan that was ever begun here (32 bytes each).
+    begun: BTreeSet<PlanHash>,
+}
+
+impl Counted {
+    fn observe(&mut self, receipt: &Receipt) {
+        self.history.observe(receipt);
+        note_action(&mut self.actions, receipt);
+        if let (ReceiptKind::Intent, Some(plan)) = (receipt.kind, receipt.plan) {
+            self.begun.insert(plan);
+        }
+    }
 }
 
 struct Summary {
@@ -61,24 +85,33 @@ impl Book {
     ) -> Result<(SharedBook, Vec<String>), Failure> {
         let files: Arc<dyn Files> = Arc::new(StdFiles);
         let signer = signer(&*files, dir, host, &*rng)?;
+        let signer_key = signer.verifier().clone();
         let help = "run `ringfort verify`; if the record was tampered with, restore a backup";
-        let (ledger, report) =
-            Ledger::open(files, &dir.join("ledger"), signer).or_hint("the record does not open", help)?;
-        let history = History::default();
-        let mut book = Self { ledger, history, actions: BTreeMap::new(), host, clock, rng };
-        for leaf in book.ledger.leaves(0..book.ledger.size()) {
-            let leaf = leaf.or_hint("the record does not read", help)?;
+        let (ledger, report) = Ledger::open(files, &dir.join("ledger"), signer)
+            .or_hint("the record does not open", help)?;
+        let key = signer_key.to_string();
+        StdFiles
+            .write_atomic(&dir.join("ledger.vkey"), key.as_bytes())
+            .or_hint("cannot write the ledger's public key", "check that the disk is not full")?;
+        let mut counted = Counted::default();
+        for leaf in ledger.leaves(0..ledger.size()) {
+            let (_, leaf) = leaf.or_hint("the record does not read", help)?;
             let receipt: Receipt =
                 serde_json::from_slice(&leaf).or_hint("a receipt does not read", help)?;
-            book.history.observe(&receipt);
-            note_action(&mut book.actions, &receipt);
+            counted.observe(&receipt);
         }
+        let mut book = Self { ledger, key, counted, healthy: None, host, clock, rng };
         if book.ledger.size() == 0 {
             let body = serde_json::json!({ "program": env!("CARGO_PKG_VERSION") });
             book.write(ReceiptKind::Genesis, None, None, body)
                 .or_hint("the record cannot be begun", "check that the disk is not full")?;
         }
-        Ok((SharedBook(Arc::new(Mutex::new(book))), report.warnings()))
+        let mut warnings = report.warnings;
+        if report.tail_bytes_cut > 0 {
+            let cut = report.tail_bytes_cut;
+            warnings.push(format!("{cut} bytes of a receipt that was never acknowledged were cut"));
+        }
+        Ok((SharedBook(Arc::new(Mutex::new(book))), warnings))
     }
 
     /// Appends a receipt, durably.
@@ -105,20 +138,40 @@ impl Book {
             body,
         };
         let leaf = receipt.leaf().map_err(|error| error.to_string())?;
-        self.ledger.append(&leaf).map_err(|error| error.to_string())?;
-        self.history.observe(&receipt);
-        note_action(&mut self.actions, &receipt);
+        // What was begun must be able to end in the record, also on a full disk.
+        let appended = match kind {
+            ReceiptKind::Outcome | ReceiptKind::Recovery | ReceiptKind::LeaseLapsed => {
+                self.ledger.append_from_reserve(&leaf)
+            }
+            _ => self.ledger.append(&leaf),
+        };
+        if let Err(error) = appended {
+            self.healthy = None;
+            return Err(error.to_string());
+        }
+        self.counted.observe(&receipt);
         Ok(())
+    }
+
+    /// Whether exactly this plan was begun before.
+    pub fn was_begun(&self, plan: &PlanHash) -> bool {
+        self.counted.begun.contains(plan)
     }
 
     /// What is counted from the ledger.
     pub fn history(&self) -> &History {
-        &self.history
+        &self.counted.history
     }
 
-    /// Whether a further receipt would be durable (red line RL12).
+    /// Whether a further receipt would be durable (red line RL12). The disk is asked again after
+    /// [`HEALTH_MS`]; an action's own receipt of intent is the last word in any case.
     pub fn healthy(&mut self) -> bool {
-        self.ledger.health().is_ok()
+        let now_ms = self.clock.monotonic_ms();
+        let fresh = self.healthy.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < HEALTH_MS);
+        if !fresh {
+            self.healthy = self.ledger.health().is_ok().then_some(now_ms);
+        }
+        self.healthy.is_some()
     }
 
     /// Receipts in the ledger.
@@ -127,8 +180,8 @@ impl Book {
     }
 
     /// The key that verifies the ledger.
-    pub fn verifier_key(&self) -> String {
-        self.ledger.verifier_key().to_string()
+    pub fn verifier_key(&self) -> &str {
+        &self.key
     }
 
     /// Actions, newest first.
@@ -144,7 +197,7 @@ impl Book {
                 && action.state == Some(ActionState::Done)
                 && action.body.class == spine::EffectClass::Change,
         };
-        self.actions.iter().rev().map(summary).collect()
+        self.counted.actions.iter().rev().map(summary).collect()
     }
 }
 
@@ -178,9 +231,9 @@ fn signer(files: &dyn Files, dir: &Path, host: HostId, rng: &dyn Rng) -> Result<
     let path = dir.join("ledger.key");
     let help = format!("restore `{}` from your backup", path.display());
     let seed: [u8; 32] = match files.read(&path) {
-        Ok(bytes) => bytes.try_into().map_err(|_| {
-            Failure::new("the ledger's key does not have 32 bytes", &help)
-        })?,
+        Ok(bytes) => bytes
+            .try_into()
+            .map_err(|_| Failure::new("the ledger's key does not have 32 bytes", &help))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let seed = spine::rng::random_bytes::<32>(rng);
             files.write_atomic(&path, &seed).or_hint("cannot write the ledger's key", &help)?;
@@ -232,10 +285,10 @@ impl Record for Recorder<'_> {
     }
 
     fn has_intent(&mut self, action: &ActionId) -> Result<bool, RecordError> {
-        Ok(self.0.lock().actions.contains_key(action))
+        Ok(self.0.lock().counted.actions.contains_key(action))
     }
 
     fn has_outcome(&mut self, action: &ActionId) -> Result<bool, RecordError> {
-        Ok(self.0.lock().actions.get(action).is_some_and(|action| action.state.is_some()))
+        Ok(self.0.lock().counted.actions.get(action).is_some_and(|action| action.state.is_some()))
     }
 }

@@ -85,7 +85,8 @@ pub fn unexpected(reply: &Reply) -> Failure {
     match reply {
         Reply::Refused { reason, rules } => {
             let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
-            let named = if rules.is_empty() { String::new() } else { format!(" ({})", rules.join(", ")) };
+            let named =
+                if rules.is_empty() { String::new() } else { format!(" ({})", rules.join(", ")) };
             Failure::refused(
                 format!("refused{named}: {reason}"),
                 "the refusal is in the record: `ringfort verify` checks it",

@@ -33,7 +33,9 @@ impl Keyring {
         let path = dir.join("keys.json");
         let help = format!("restore `{}` from your backup", path.display());
         let keys = match StdFiles.read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).or_hint("the list of keys is damaged", help)?,
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).or_hint("the list of keys is damaged", help)?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Failure::new(format!("the list of keys: {error}"), help)),
         };
@@ -85,7 +87,9 @@ impl Keyring {
         now_ms: i64,
     ) -> Result<EnrolledKey, String> {
         let person_chars = person.chars().count();
-        if person_chars == 0 || person_chars > PERSON_CHARS_MAX || person.chars().any(char::is_control)
+        if person_chars == 0
+            || person_chars > PERSON_CHARS_MAX
+            || person.chars().any(char::is_control)
         {
             return Err("the person's name is empty, too long, or has control characters".into());
         }

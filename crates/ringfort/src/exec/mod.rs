@@ -17,13 +17,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use act::{Engine, EngineConfig};
+use act::{Engine, EngineConfig, Order};
 use durable::{Files, StdFiles};
+use facts::{Asset, HubContact, Networks};
 use norms::Norms;
 use serde_json::json;
 use spine::{
-    Approval, Clock, Decision, EffectClass, HostId, Plan, PlanHash, ReceiptKind, Rng, SiteConfig,
-    StepEffect, Verdict,
+    Approval, Clock, Decision, HostId, Plan, PlanHash, ReceiptKind, Rng, SiteConfig, StepEffect,
+    Verdict,
 };
 
 use crate::config::Layers;
@@ -39,6 +40,7 @@ pub mod keyring;
 pub mod protocol;
 pub mod server;
 pub mod spawn;
+pub mod story;
 
 /// How far a plan's clock may run ahead, milliseconds.
 const CLOCK_AHEAD_MS: i64 = 5 * 60 * 1_000;
@@ -53,7 +55,9 @@ pub struct Executor {
     norms: Norms,
     book: SharedBook,
     keyring: Mutex<Keyring>,
-    engine: Mutex<Engine>,
+    engine: Engine,
+    partners: Networks,
+    public_core: Networks,
     clock: Arc<dyn Clock>,
 }
 
@@ -86,24 +90,36 @@ impl Executor {
         let (book, mut warnings) = Book::open(&dir, host, clock.clone(), rng.clone())?;
         let keyring = Keyring::open(&dir, host)?;
         let files: Arc<dyn Files> = Arc::new(StdFiles);
-        let mut engine = Engine::new(EngineConfig {
+        let engine = Engine::new(EngineConfig {
             dir: dir.clone(),
             host,
             files,
             clock: clock.clone(),
             rng,
             never_block: config.site.never_block.clone(),
+            own_paths: own_paths(data_dir),
         })
-        .or_hint("the engine does not open", "run `ringfort verify` to see the last record")?;
-        for recovered in engine
-            .recover(&mut Recorder(&book))
-            .or_hint("an unfinished action could not be taken back", "free disk space, start again")?
-        {
-            warnings.push(format!("after a crash: {recovered}"));
-        }
-        let (keyring, engine) = (Mutex::new(keyring), Mutex::new(engine));
-        let site = config.site;
-        Ok((Self { dir, host, site, norms, book, keyring, engine, clock }, warnings))
+        .or_hint("the engine does not open", "is another executor running on this data folder?")?;
+        let recovered = engine.recover(&mut Recorder(&book)).or_hint(
+            "an unfinished action could not be taken back",
+            "free disk space, start again",
+        )?;
+        warnings.extend(recovered.iter().map(|recovered| format!("after a crash: {recovered}")));
+        let public_core = facts::public_core()
+            .or_hint("the built-in list of addresses does not read", "report this as a defect")?;
+        let executor = Self {
+            dir,
+            host,
+            site: config.site,
+            norms,
+            book,
+            keyring: Mutex::new(keyring),
+            engine,
+            partners: Networks::default(),
+            public_core,
+            clock,
+        };
+        Ok((executor, warnings))
     }
 
     /// Answers one request.
@@ -130,14 +146,17 @@ impl Executor {
         }
     }
 
-    /// Lets containments lapse whose time has come; returns when the next one will.
-    pub fn lapse(&self) -> Option<i64> {
-        let mut engine = lock(&self.engine);
+    /// Lets containments lapse whose time has come.
+    pub fn lapse(&self) {
         let now_ms = self.clock.now_ms();
-        if let Err(error) = engine.lapse(now_ms, &mut Recorder(&self.book)) {
+        let due = match self.engine.next_lapse_ms() {
+            Ok(next) => next.is_some_and(|next_ms| next_ms <= now_ms),
+            // A lease that cannot be read is not left to stand for ever.
+            Err(_) => true,
+        };
+        if due && let Err(error) = self.engine.lapse(now_ms, &mut Recorder(&self.book)) {
             tracing::error!(%error, "a containment could not lapse");
         }
-        engine.next_lapse_ms()
     }
 
     fn standing(&self) -> Standing {
@@ -150,7 +169,7 @@ impl Executor {
             healthy: book.healthy(),
             autonomy_level: self.site.autonomy_level,
             receipts: book.size(),
-            ledger_key: book.verifier_key(),
+            ledger_key: book.verifier_key().to_owned(),
             ledger_dir: self.dir.join("ledger").display().to_string(),
         }
     }
@@ -176,13 +195,10 @@ impl Executor {
         plan.check_shape().map_err(|error| refuse(error.to_string(), None))?;
         let hash = plan.hash().map_err(|error| refuse(error.to_string(), None))?;
         self.check_fresh(plan, hash).map_err(|reason| refuse(reason, Some(hash)))?;
-        let root = Path::new(&plan.root);
-        let effects: Result<Vec<_>, _> = {
-            let engine = lock(&self.engine);
-            plan.steps.iter().map(|step| engine.inspect(step, root)).collect()
-        };
+        let effects = self.engine.inspect_plan(plan);
         let effects = effects.map_err(|error| refuse(error.to_string(), Some(hash)))?;
         let facts = self.gather(plan, &effects);
+        let facts = facts.map_err(|error| refuse(error.to_string(), Some(hash)))?;
         let (decision, permit) = self.norms.decide(plan, &facts, approvals);
         let recorded = self.book.lock().write(ReceiptKind::Decision, Some(hash), None, &decision);
         recorded.map_err(|error| {
@@ -200,15 +216,21 @@ impl Executor {
         if !(-CLOCK_AHEAD_MS..=PLAN_AGE_MS_MAX).contains(&age_ms) {
             return Err("the plan is older than eight days or from the future".into());
         }
-        if self.book.lock().history().carried_out(&hash) {
+        if self.book.lock().was_begun(&hash) {
             return Err("exactly this plan was carried out before".into());
         }
         Ok(())
     }
 
-    fn gather(&self, plan: &Plan, effects: &[StepEffect]) -> norms::Facts {
+    fn gather(
+        &self,
+        plan: &Plan,
+        effects: &[StepEffect],
+    ) -> Result<norms::Facts, spine::PlanError> {
         let confirmed = evidence::confirmed(plan, effects);
-        let approvers = lock(&self.keyring).approvers();
+        let approver_keys = lock(&self.keyring).approvers();
+        let assets = self.assets(plan);
+        let takes_back: Vec<_> = plan.steps.iter().filter_map(taken_back).collect();
         let mut book = self.book.lock();
         let ledger_healthy = book.healthy();
         facts::gather(
@@ -218,13 +240,37 @@ impl Executor {
                 host: self.host,
                 site: &self.site,
                 history: book.history(),
+                assets: &assets,
+                life_safety: false,
                 ledger_healthy,
-                approvers: &approvers,
-                confirmed_evidence: &confirmed,
+                hub: HubContact::NoHub,
+                approver_keys: &approver_keys,
+                partners: &self.partners,
+                public_core: &self.public_core,
                 never_block: &self.site.never_block,
+                confirmed_evidence: &confirmed,
+                takes_back: &takes_back,
+                break_glass_notified: false,
+                export: None,
+                artifact: None,
                 clock: &*self.clock,
             },
         )
+    }
+
+    /// What the owner enrolled here: this machine, and a root on its disks that belongs to root.
+    fn assets(&self, plan: &Plan) -> Vec<Asset> {
+        use std::os::unix::fs::MetadataExt as _;
+        let asset = |root: &str| Asset { host: self.host, root: root.to_owned(), owned: true };
+        let mut assets = vec![asset("/")];
+        let own = |path: &Path| {
+            let meta = std::fs::symlink_metadata(path);
+            meta.is_ok_and(|meta| meta.is_dir() && meta.uid() == 0 && meta.mode() & 0o002 == 0)
+        };
+        if plan.root != "/" && own(Path::new(&plan.root)) {
+            assets.push(asset(&plan.root));
+        }
+        assets
     }
 
     fn run(
@@ -241,28 +287,26 @@ impl Executor {
         let Some(permit) = permit.filter(|_| decision.verdict == Verdict::Allow) else {
             return Reply::Decided { decision };
         };
-        let mut engine = lock(&self.engine);
-        let used = approvals
+        let used: Vec<Approval> = approvals
             .iter()
-            .filter(|approval| decision.approvers.contains(&approval.approver))
-            .map(|approval| approval.nonce.clone())
+            .filter(|approval| permit.approvals().contains(&approval.nonce))
+            .cloned()
             .collect();
-        let request = act::Request { permit, plan, effects: &effects, approvals: used };
-        match engine.execute(request, &mut Recorder(&self.book), progress) {
-            Ok(outcome) => Reply::Ran {
-                decision,
-                action: outcome.action,
-                outcome: outcome.body,
-                details: outcome.details,
-            },
+        let order = Order { plan, effects: &effects, approvals: &used };
+        let mut say = |now: act::Progress| progress(&now.text);
+        match self.engine.execute(permit, &order, &mut Recorder(&self.book), &mut say) {
+            Ok(outcome) => ran(decision, outcome),
             Err(error) => Reply::Failed { message: error.to_string() },
         }
     }
 
     fn dry_run_result(&self, plan: PlanHash) -> Reply {
-        let path = self.dir.join("dryruns").join(format!("{plan}.json"));
-        let result = StdFiles.read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Reply::DryRun { result }
+        match self.engine.dry_run_of(&plan) {
+            Ok(report) => Reply::DryRun {
+                result: report.and_then(|report| serde_json::to_value(report).ok()),
+            },
+            Err(error) => Reply::Failed { message: error.to_string() },
+        }
     }
 
     fn enrol(&self, who: (&str, &str), consent: Option<&Consent>, peer: Peer) -> Reply {
@@ -308,9 +352,34 @@ impl Executor {
     }
 }
 
-/// Whether the furthest-reaching effect only observes.
-pub fn only_observes(effects: &[StepEffect]) -> bool {
-    effects.iter().all(|effect| effect.class == EffectClass::Observe)
+/// The action that a step takes back, where it is such a step.
+fn taken_back(step: &spine::Step) -> Option<spine::ActionId> {
+    let action = step.params.get("action").filter(|_| step.actuator == "roll_back")?;
+    action.as_str()?.parse().ok()
+}
+
+fn ran(decision: Decision, outcome: act::Outcome) -> Reply {
+    Reply::Ran {
+        decision,
+        action: outcome.action,
+        outcome: spine::OutcomeBody {
+            state: outcome.state,
+            message: outcome.message,
+            dry_run: outcome.dry_run,
+            took_back: outcome.took_back,
+        },
+        details: json!({
+            "steps": outcome.results, "remains": outcome.remains, "kept": outcome.kept,
+            "recorded": outcome.recorded,
+        }),
+    }
+}
+
+/// What of ringfort itself no plan may touch.
+fn own_paths(data_dir: &Path) -> Vec<PathBuf> {
+    let mut paths = vec![data_dir.to_path_buf(), PathBuf::from("/etc/ringfort")];
+    paths.extend(std::env::current_exe());
+    paths
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

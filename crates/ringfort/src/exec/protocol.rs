@@ -8,9 +8,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use spine::{
-    ActionId, Approval, Decision, HostId, KeyId, OutcomeBody, Plan, PlanHash, RuleId,
-};
+use spine::{ActionId, Approval, Decision, HostId, KeyId, OutcomeBody, Plan, PlanHash, RuleId};
 
 /// The most bytes of one message.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -160,6 +158,8 @@ pub struct Standing {
     pub keys: Vec<EnrolledKey>,
     /// Whether the kill switch is pulled.
     pub stopped: bool,
+    /// Whether a further receipt would be durable.
+    pub healthy: bool,
     /// The autonomy level in force.
     pub autonomy_level: spine::AutonomyLevel,
     /// Receipts in the ledger.
@@ -272,7 +272,9 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_refused() {
-        assert!(serde_json::from_str::<Request>(r#"{"op":"stop","reason":"x","extra":1}"#).is_err());
+        assert!(
+            serde_json::from_str::<Request>(r#"{"op":"stop","reason":"x","extra":1}"#).is_err()
+        );
         assert!(serde_json::from_str::<Request>(r#"{"op":"attack"}"#).is_err());
     }
 }

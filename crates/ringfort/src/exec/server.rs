@@ -17,8 +17,8 @@ const CONNECTIONS_MAX: usize = 32;
 const IO_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a quiet connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3_600);
-/// The longest pause between two looks at the leases.
-const LAPSE_PAUSE_MS_MAX: i64 = 1_000;
+/// The pause between two looks at the leases.
+const LAPSE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the socket that the executor listens on; `group` may connect beside root.
 pub fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
@@ -66,7 +66,7 @@ fn spawn_lapser(executor: &Arc<Executor>) {
     std::thread::spawn(move || {
         loop {
             executor.lapse();
-            std::thread::sleep(Duration::from_millis(LAPSE_PAUSE_MS_MAX.unsigned_abs()));
+            std::thread::sleep(LAPSE_PAUSE);
         }
     });
 }

@@ -34,10 +34,11 @@ impl Story {
     /// Reads a log whose hashes were verified before.
     pub fn read(files: &Arc<dyn Files>, dir: &Path, key: &VerifierKey) -> Result<Self, Failure> {
         let help = "run `ringfort verify` again; restore a backup if it stays";
-        let log = Log::open(Arc::clone(files), dir, key).or_hint("the record does not open", help)?;
+        let log =
+            Log::open(Arc::clone(files), dir, key).or_hint("the record does not open", help)?;
         let mut story = Self::default();
-        for (index, leaf) in log.leaves(0..log.size()).enumerate() {
-            let leaf = leaf.or_hint("the record does not read", help)?;
+        for leaf in log.leaves(0..log.size()) {
+            let (index, leaf) = leaf.or_hint("the record does not read", help)?;
             match serde_json::from_slice::<Receipt>(&leaf) {
                 Ok(receipt) => story.take(index, &receipt),
                 Err(error) => story.problem(format!("receipt {index} does not read: {error}")),
@@ -47,7 +48,7 @@ impl Story {
         Ok(story)
     }
 
-    fn take(&mut self, index: usize, receipt: &Receipt) {
+    fn take(&mut self, index: u64, receipt: &Receipt) {
         let kind = serde_json::to_value(receipt.kind).unwrap_or_default();
         *self.kinds.entry(kind.as_str().unwrap_or("unknown").to_owned()).or_default() += 1;
         if (index == 0) != (receipt.kind == ReceiptKind::Genesis) {
@@ -116,7 +117,7 @@ mod tests {
 
     fn problems(receipts: &[Receipt]) -> usize {
         let mut story = Story::default();
-        for (index, receipt) in receipts.iter().enumerate() {
+        for (index, receipt) in (0..).zip(receipts) {
             story.take(index, receipt);
         }
         story.problems.len()
