@@ -96,7 +96,10 @@ impl actuator::Actuator for Actuator {
         let bytes = serde_json::to_vec(&report).map_err(std::io::Error::from).during(doing)?;
         cx.shared.files().write_atomic(&path, &bytes).during(doing)?;
         let words = if report.passed && report.rollback_verified {
-            format!("it applied cleanly on a copy ({} changes) and was taken back whole", report.manifest.len())
+            format!(
+                "it applied cleanly on a copy ({} changes) and was taken back whole",
+                report.manifest.len()
+            )
         } else {
             format!("it did not pass on a copy: {}", report.problems.join("; "))
         };
