@@ -184,12 +184,11 @@ impl<R: Read + Seek> Deb<R> {
         let mut found = Changelog::Missing;
         Entries::new(stream, PART, limit).each(|entry, content| {
             let Some(rest) = entry.path.strip_prefix(&folder) else { return Ok(true) };
-            if rest.is_empty() && entry.kind == PathKind::Symlink {
-                if let Some(package) = linked_package(&entry.target) {
+            if rest.is_empty() && entry.kind == PathKind::Symlink
+                && let Some(package) = linked_package(&entry.target) {
                     found = Changelog::InPackage { package: package.to_owned() };
                     return Ok(false);
                 }
-            }
             let Some(name) = rest.strip_prefix('/') else { return Ok(true) };
             let Some(rank) = rank(name).filter(|_| entry.kind == PathKind::File) else {
                 return Ok(true);

@@ -176,7 +176,7 @@ fn look_into(process: &Process, link: &Path) -> Option<Running> {
             && map.perms.contains(MMPermissions::EXECUTE)
         {
             let (path, gone) = strip_deleted(&path);
-            code.insert((path.to_path_buf(), gone));
+            code.insert((path.clone(), gone));
         }
     }
     let mut sockets = BTreeSet::new();
