@@ -26,6 +26,7 @@
 )]
 
 pub mod apt;
+pub mod deb;
 pub mod deb822;
 pub mod ecosystem;
 pub mod inventory;

@@ -32,14 +32,17 @@ pub fn list_name(address: &str) -> String {
     for byte in host.bytes().chain(path.bytes()) {
         match byte {
             b'/' => name.push('_'),
-            0..=0x20 | 0x7f.. => name.push_str(&format!("%{byte:02x}")),
-            _ if b"\\|{}[]<>\"^~_=!@#$%&*".contains(&byte) => {
-                name.push_str(&format!("%{byte:02x}"));
-            }
+            0..=0x20 | 0x7f.. => escape(&mut name, byte),
+            _ if b"\\|{}[]<>\"^~_=!@#$%&*".contains(&byte) => escape(&mut name, byte),
             _ => name.push(char::from(byte)),
         }
     }
     name
+}
+
+fn escape(name: &mut String, byte: u8) {
+    name.push('%');
+    name.push_str(&hex::encode([byte]));
 }
 
 fn host_len(rest: &str) -> usize {

@@ -124,11 +124,15 @@ impl SourcesList {
 
     fn parse_deb822(&mut self, file: &str, bytes: &[u8]) {
         // A comment may stand anywhere, also within a folded field.
-        let kept: Vec<u8> = bytes
-            .split_inclusive(|byte| *byte == b'\n')
-            .flat_map(|line| if line.first() == Some(&b'#') { b"" as &[u8] } else { line })
-            .copied()
-            .collect();
+        let mut kept = Vec::with_capacity(bytes.len());
+        let mut numbers = Vec::new();
+        for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            if line.first() != Some(&b'#') {
+                kept.extend_from_slice(line);
+                numbers.push(index + 1);
+            }
+        }
+        let number_of = |line: usize| numbers.get(line - 1).copied().unwrap_or(line);
         let mut stanzas = Stanzas::new(kept.as_slice());
         loop {
             match stanzas.next_stanza() {
@@ -136,10 +140,10 @@ impl SourcesList {
                 Ok(Some(stanza)) => match deb822(&stanza) {
                     Some(entry) => self.entries.push(SourceEntry {
                         file: file.to_owned(),
-                        line: stanza.line,
+                        line: number_of(stanza.line),
                         ..entry
                     }),
-                    None => self.problem(file, stanza.line),
+                    None => self.problem(file, number_of(stanza.line)),
                 },
                 Err(error) => {
                     self.problems.push(format!("`/{file}`: {error}"));
@@ -283,7 +287,7 @@ mod tests {
             list.problems,
             [
                 "`/etc/apt/sources.list` line 5 is not a source",
-                "`/etc/apt/sources.list.d/x.sources` line 13 is not a source",
+                "`/etc/apt/sources.list.d/x.sources` line 16 is not a source",
             ]
         );
         let active: Vec<_> = list.active().collect();

@@ -34,6 +34,7 @@ struct Lock {
 
 /// An entry of `packages` (versions 2 and 3) or of `dependencies` (version 1).
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the file's own fields")]
 #[serde(rename_all = "camelCase")]
 struct Entry {
     name: Option<String>,
