@@ -216,7 +216,7 @@ impl IndexReader {
         }
         let Meta { suites, files, problems } =
             serde_json::from_slice(bytes.get(HEADER_BYTES..meta_end)?).ok()?;
-        Some(Self { key, meta_end, names, versions, suites, files, problems, bytes })
+        Some(Self { bytes, key, meta_end, names, versions, suites, files, problems })
     }
 
     /// What the lists were when it was made.

@@ -26,6 +26,7 @@ pub const ECOSYSTEM: Ecosystem = Ecosystem {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a lock file")]
 struct Lock {
     lockfile_version: Option<serde_json::Value>,
     packages: Option<BTreeMap<String, Entry>>,
@@ -36,6 +37,7 @@ struct Lock {
 #[derive(Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the file's own fields")]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a package")]
 struct Entry {
     name: Option<String>,
     version: Option<String>,
