@@ -86,8 +86,15 @@ impl FrameLog {
 
     /// Empties the log, durably.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.file.truncate(0).inspect_err(|_| self.broken = true)?;
-        self.len = 0;
+        self.rewind(0)
+    }
+
+    /// Cuts the log back to an earlier [`FrameLog::len`], durably. Cutting back to the length of
+    /// the last good sync also mends a log whose sync failed: what it may have lost is gone.
+    pub fn rewind(&mut self, len: u64) -> io::Result<()> {
+        let len = len.min(self.len);
+        self.file.truncate(len).inspect_err(|_| self.broken = true)?;
+        self.len = len;
         self.broken = false;
         Ok(())
     }
@@ -158,6 +165,23 @@ mod tests {
         let (_, recovered) = FrameLog::open(&StdFiles, &path).unwrap();
         assert_eq!(recovered.frames, [b"one".to_vec(), Vec::new()]);
         assert_eq!(recovered.tail_bytes_cut, 0);
+    }
+
+    #[test]
+    fn a_rewound_log_holds_what_stood_before_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (mut log, _) = FrameLog::open(&StdFiles, &path).unwrap();
+        log.append(b"one").unwrap();
+        log.sync().unwrap();
+        let good = log.len();
+        log.append(b"two").unwrap();
+        log.rewind(good).unwrap();
+        log.append(b"three").unwrap();
+        log.sync().unwrap();
+        drop(log);
+        let (_, recovered) = FrameLog::open(&StdFiles, &path).unwrap();
+        assert_eq!(recovered.frames, [b"one".to_vec(), b"three".to_vec()]);
     }
 
     #[test]

@@ -105,6 +105,18 @@ pub fn scan(tree: &dyn Tree, scope: &Scope) -> Inventory {
     inventory
 }
 
+/// Scans one file, by its name; `None` if no ecosystem knows such files.
+pub fn scan_file(tree: &dyn Tree, path: &str) -> Option<Inventory> {
+    let known = registry::ALL.iter().filter(|ecosystem| (ecosystem.wants)(path));
+    let mut inventory = Inventory::default();
+    let mut count = 0;
+    for ecosystem in known {
+        count += 1;
+        read_file(tree, ecosystem, path, &mut inventory);
+    }
+    (count > 0).then_some(inventory)
+}
+
 fn files_of_place(
     tree: &dyn Tree,
     place: &str,

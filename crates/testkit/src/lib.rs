@@ -1,1 +1,25 @@
-//! Fixtures, fake clock, fault-injecting file layer, roots for tests.
+//! What the tests of the other crates share; never shipped.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`clock`] | [`ManualClock`], a clock that a test sets |
+//! | [`rng`] | [`SeededRng`], the same randomness for the same seed |
+//! | [`faults`] | [`FaultFiles`], a disk in memory that tears writes, loses what was not synced, fills up and fails |
+//! | [`killer`] | [`Killer`], which runs the current test binary as a child and ends it with SIGKILL |
+//! | [`mirror`] | where this machine gets Debian packages from |
+//! | [`roots`] | [`roots::Root`], roots of real Debian systems, made once |
+//! | [`process`] | starting other programs from tests, with a time limit |
+
+pub mod clock;
+mod disk;
+pub mod faults;
+pub mod killer;
+pub mod mirror;
+pub mod process;
+pub mod rng;
+pub mod roots;
+
+pub use clock::ManualClock;
+pub use faults::{FaultFiles, Faults};
+pub use killer::Killer;
+pub use rng::SeededRng;
