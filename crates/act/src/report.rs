@@ -11,8 +11,7 @@ use crate::manifest::Change;
 pub struct ServiceRestart {
     /// The unit or the init script, without `.service`.
     pub name: String,
-    /// How that is known: `policy-rc.d` (a maintainer script asked for it) or `unit` (an enabled
-    /// unit file belongs to a changed package).
+    /// How that is known: `unit` (a unit file belongs to a changed package).
     pub why: String,
 }
 

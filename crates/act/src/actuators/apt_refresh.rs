@@ -67,7 +67,9 @@ impl actuator::Actuator for Actuator {
         (cx.say)("asking the package mirror for what is new");
         let inside = Inside { root: Some(&shadow.merged), network: true, ..Inside::default() };
         let program =
-            ["apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Languages=none", "update"];
+            ["apt-get", "-q", "-o", "APT::Update::Error-Mode=any",
+            "-o",
+            "Acquire::GzipIndexes=false", "-o", "Acquire::Languages=none", "update"];
         let output = run_inside(inside, &program, REFRESH_TIME_MAX)?;
         if !output.status.success() {
             let reason = format!("ended with {}: {}", output.status, output.last_words());

@@ -117,7 +117,7 @@ impl actuator::Actuator for Actuator {
 
     fn apply(cx: &Context<'_>, packages: &Self::Params, _: &Value) -> Result<Applied, ActError> {
         let private = private_dir(cx.shared, cx.root);
-        let place = place(cx.root, &private, None);
+        let place = place(cx.root, &private);
         (cx.say)("asking apt what exactly it would do");
         let (would, removed) = place.simulate(packages)?;
         if !same_set(&would, packages) || !removed.is_empty() {
@@ -137,7 +137,7 @@ impl actuator::Actuator for Actuator {
     fn verify(cx: &Context<'_>, packages: &Self::Params, _: &Value) -> Result<Value, ActError> {
         (cx.say)("checking the package database");
         let private = private_dir(cx.shared, cx.root);
-        let problems = place(cx.root, &private, None).problems(packages)?;
+        let problems = place(cx.root, &private).problems(packages)?;
         if !problems.is_empty() {
             return Err(ActError::refused(format!("after the upgrade: {}", problems.join("; "))));
         }
@@ -183,11 +183,10 @@ impl actuator::Actuator for Actuator {
         Self::precheck(cx, packages)?;
         let shadow = Shadow::of(cx.shared, cx.root)?;
         let doing = || "trying it on a copy".to_owned();
-        let said = shadow.beside("said").during(doing)?;
         let private = private_dir(cx.shared, cx.root);
         let archives = shadow.merged.join("var/cache/apt/archives");
         fs::create_dir_all(archives).during(doing)?;
-        let place = Place { as_booted: is_live(cx.root), ..place(&shadow.merged, &private, Some(&said)) };
+        let place = place(&shadow.merged, &private);
         let mut trial = Trial::default();
         let (would, removed) = match place.simulate(packages) {
             Ok(would) => would,
@@ -216,7 +215,7 @@ impl actuator::Actuator for Actuator {
         trial.apply_ms = millis(begun);
         let after = tree::index(&shadow.merged).during(doing)?;
         trial.manifest = manifest(cx.root, &shadow.merged, &before, &after).during(doing)?;
-        trial.services = services(&said);
+        trial.services = services(&shadow.merged, packages).during(doing)?;
         (cx.say)("taking it back on the copy");
         let begun = Instant::now();
         let unlike = take_back_on_copy(cx.root, &shadow, &before, &trial.manifest)?;
@@ -235,8 +234,8 @@ fn is_live(root: &Path) -> bool {
     root == Path::new("/")
 }
 
-fn place<'a>(root: &'a Path, private: &'a Path, said: Option<&'a Path>) -> Place<'a> {
-    Place { root, live: is_live(root), private, said, as_booted: false }
+fn place<'a>(root: &'a Path, private: &'a Path) -> Place<'a> {
+    Place { root, live: is_live(root), private }
 }
 
 fn target_version(package: &PackageChange) -> PackageVersion {
@@ -380,20 +379,24 @@ fn take_back_on_copy(
     Ok(left)
 }
 
-fn services(said: &Path) -> Vec<ServiceRestart> {
-    let text = fs::read_to_string(said.join("services")).unwrap_or_default();
-    let mut services: Vec<ServiceRestart> = text
-        .lines()
-        .filter_map(|line| {
-            let (name, action) = line.split_once(' ')?;
-            let starts = matches!(action, "restart" | "start" | "try-restart" | "reload");
-            let name = name.trim_end_matches(".service");
-            starts.then(|| ServiceRestart { name: name.to_owned(), why: "policy-rc.d".to_owned() })
-        })
-        .collect();
-    services.sort();
-    services.dedup();
-    services
+/// Services whose unit or init script belongs to a package that changes: their maintainer scripts
+/// restart them. Templates and units that run once are left out.
+fn services(root: &Path, packages: &[PackageChange]) -> std::io::Result<Vec<ServiceRestart>> {
+    let names = packages.iter().map(|package| package.name.clone()).collect();
+    let mut services = BTreeSet::new();
+    for path in owned_paths(root, &names)? {
+        let in_folder = |folder: &str| path.parent() == Some(Path::new(folder));
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if in_folder("lib/systemd/system") || in_folder("usr/lib/systemd/system") {
+            let Some(name) = name.strip_suffix(".service") else { continue };
+            let text = fs::read_to_string(root.join(&path)).unwrap_or_default();
+            if !name.ends_with('@') && !text.contains("Type=oneshot") {
+                services.insert((name.to_owned(), "unit".to_owned()));
+            }
+        }
+    }
+    let restart = |(name, why)| ServiceRestart { name, why };
+    Ok(services.into_iter().map(restart).collect())
 }
 
 /// After taking back on the running system: services run what is on disk again.

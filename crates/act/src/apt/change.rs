@@ -34,10 +34,8 @@ const OPTIONS: [&str; 16] = [
 ];
 
 /// What stands at `usr/sbin/policy-rc.d` while packages change in a root that is not running:
-/// nothing is started, and what was asked is written down.
-const POLICY: &str = "#!/bin/sh\n\
-    if [ -d /run/ringfort ]; then echo \"$1 $2\" >> /run/ringfort/services; fi\n\
-    exit 101\n";
+/// nothing is started (Debian Policy 9.3.3.1: 101 means "not allowed").
+const POLICY: &str = "#!/bin/sh\n# put here by ringfort while packages change\nexit 101\n";
 
 /// Where packages are changed.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +46,6 @@ pub struct Place<'a> {
     pub live: bool,
     /// The private folder with `lists` and `debs`.
     pub private: &'a Path,
-    /// The folder in which is written which services were to restart.
-    pub said: Option<&'a Path>,
-    /// Whether it is a copy of the running system.
-    pub as_booted: bool,
 }
 
 impl Place<'_> {
@@ -65,8 +59,6 @@ impl Place<'_> {
                 debs: Some(&debs),
                 lists: Some(&lists),
                 sources: Some(&sources),
-                said: self.said,
-                as_booted: self.as_booted,
             };
             return run_inside(inside, program, time_max);
         }

@@ -191,19 +191,14 @@ pub struct Inside<'a> {
     pub lists: Option<&'a Path>,
     /// The folder that stands in for apt's further sources.
     pub sources: Option<&'a Path>,
-    /// The folder in which a policy-rc.d writes what it was asked.
-    pub said: Option<&'a Path>,
-    /// Whether maintainer scripts shall believe that the system runs under systemd, so that they
-    /// ask for the restarts that they would ask for there.
-    pub as_booted: bool,
 }
 
 /// Mounts what a program needs, in mount and process namespaces of its own, then runs it in the
 /// root. The text is constant; everything that varies comes as a positional parameter.
 const ENTER: &str = r#"
 set -eu
-root=$1 debs=$2 lists=$3 said=$4 booted=$5 sources=$6
-shift 6
+root=$1 debs=$2 lists=$3 sources=$4
+shift 4
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=755,size=256m tmpfs "$root/run"
 mount -t tmpfs -o mode=755,size=4m tmpfs "$root/dev"
@@ -211,15 +206,13 @@ for name in null zero full random urandom tty; do
     : > "$root/dev/$name"
     mount --bind "/dev/$name" "$root/dev/$name"
 done
-mkdir "$root/dev/pts" "$root/dev/shm" "$root/run/lock" "$root/run/ringfort"
+mkdir "$root/dev/pts" "$root/dev/shm" "$root/run/lock"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 ln -s /proc/self/fd/0 "$root/dev/stdin"
 ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
-if [ -n "$booted" ]; then mkdir -p "$root/run/systemd/system"; fi
-if [ -n "$said" ]; then mount --bind "$said" "$root/run/ringfort"; fi
 if [ -n "$debs" ]; then mount --bind "$debs" "$root/var/cache/apt/archives"; fi
 if [ -n "$sources" ]; then mount --bind "$sources" "$root/etc/apt/sources.list.d"; fi
 if [ -n "$lists" ]; then mount --bind "$lists" "$root/var/lib/apt/lists"; fi
@@ -237,21 +230,14 @@ pub fn run_inside(
 ) -> Result<Output, ActError> {
     let root = inside.root.ok_or_else(|| ActError::refused("no root was given"))?;
     let text = |path: Option<&Path>| path.map_or(String::new(), |path| path.display().to_string());
-    let (root, debs, lists, said, sources) = (
-        text(Some(root)),
-        text(inside.debs),
-        text(inside.lists),
-        text(inside.said),
-        text(inside.sources),
-    );
+    let (root, debs, lists, sources) =
+        (text(Some(root)), text(inside.debs), text(inside.lists), text(inside.sources));
     let mut args = vec!["--mount", "--propagation", "private", "--pid", "--fork"];
     args.extend(["--kill-child=KILL", "--ipc", "--uts"]);
     if !inside.network {
         args.push("--net");
     }
-    args.extend(["--", "/bin/sh", "-c", ENTER, "ringfort", &root, &debs, &lists, &said]);
-    args.push(if inside.as_booted { "booted" } else { "" });
-    args.push(&sources);
+    args.extend(["--", "/bin/sh", "-c", ENTER, "ringfort", &root, &debs, &lists, &sources]);
     args.extend(program);
     Child::new("unshare", time_max).args(args).run()
 }

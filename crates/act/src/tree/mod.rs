@@ -22,7 +22,7 @@ pub mod restore;
 
 /// What is never indexed: the kernel's and the moment's, and what the package manager keeps for
 /// itself (its caches can be made again, its logs only grow).
-const EXCLUDED: [&str; 13] = [
+const EXCLUDED: [&str; 12] = [
     "proc",
     "sys",
     "dev",
@@ -30,7 +30,6 @@ const EXCLUDED: [&str; 13] = [
     "tmp",
     "var/tmp",
     "var/cache/apt",
-    "var/cache/debconf/config.dat-old",
     "var/cache/ldconfig/aux-cache",
     "var/log/apt",
     "var/log/dpkg.log",

@@ -32,9 +32,23 @@ pub struct Restore<'a> {
 }
 
 impl Restore<'_> {
-    /// Puts everything in scope back.
+    /// Puts everything in scope back, looking at the whole root.
     pub fn run(&self) -> io::Result<Undone> {
-        let now = super::index(self.root)?;
+        self.run_from(super::index(self.root)?)
+    }
+
+    /// Puts everything in scope back, looking at these paths only.
+    pub fn run_on(&self, paths: &[PathBuf]) -> io::Result<Undone> {
+        let mut now = Index::new();
+        for path in paths {
+            if let Ok(entry) = super::entry(&self.root.join(path)) {
+                now.insert(path.clone(), entry);
+            }
+        }
+        self.run_from(now)
+    }
+
+    fn run_from(&self, now: Index) -> io::Result<Undone> {
         let mut undone = Undone::default();
         let packed = self.packed_differences(&now)?;
         let mut wanted: BTreeSet<PathBuf> = super::touched(self.before, &now)
@@ -42,10 +56,11 @@ impl Restore<'_> {
             .filter(|path| (self.scope)(path))
             .collect();
         wanted.extend(packed.into_iter().filter(|path| (self.scope)(path)));
-        self.keep_aside(&wanted, &now, &mut undone);
-        self.remove(&wanted, &now, &mut undone);
+        let now = &now;
+        self.keep_aside(&wanted, now, &mut undone);
+        self.remove(&wanted, now, &mut undone);
         self.make_folders(&wanted, &mut undone);
-        let mut open = self.contents(&wanted, &now, &mut undone)?;
+        let mut open = self.contents(&wanted, now, &mut undone)?;
         self.links_and_devices(&wanted, &mut open, &mut undone);
         self.twins(&wanted, &mut open, &mut undone);
         for path in &open {
