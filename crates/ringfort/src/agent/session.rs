@@ -341,7 +341,6 @@ impl<'a> Session<'a> {
     pub fn state(&self) -> &SqliteState {
         &self.state
     }
-
 }
 
 fn changelog_key(upgrade: &Upgrade) -> String {
