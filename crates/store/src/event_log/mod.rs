@@ -468,6 +468,9 @@ impl EventLog {
 
     fn new_segment(&self, now_ms: i64) -> Result<Current, EventLogError> {
         let path = self.path(&frames_name(self.next_seq));
+        // Written rather than only opened: if an earlier attempt failed half-way, the file may be
+        // there while its name is not durable.
+        self.files.write_atomic(&path, &[]).map_err(EventLogError::at(&path))?;
         let (log, _) =
             FrameLog::open(self.files.as_ref(), &path).map_err(EventLogError::at(&path))?;
         let acked_len = log.len();
