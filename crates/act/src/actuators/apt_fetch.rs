@@ -34,7 +34,8 @@ impl actuator::Actuator for Actuator {
 
     fn inspect(_: &Context<'_>, packages: &Self::Params) -> Result<StepEffect, ActError> {
         let mut effect = super::observing(ActionType::FetchPackages);
-        effect.targets = packages.iter().map(|p| Target::Package { name: p.name.clone() }).collect();
+        effect.targets =
+            packages.iter().map(|p| Target::Package { name: p.name.clone() }).collect();
         Ok(effect)
     }
 
@@ -69,11 +70,9 @@ impl actuator::Actuator for Actuator {
                 debs: Some(&debs),
                 lists: Some(&lists),
                 sources: Some(&private.join("sources")),
-                ..Inside::default()
             };
             // The folder is ringfort's and root's; apt's own user could not write there.
-            let mut program =
-                vec!["env", "-C", "/var/cache/apt/archives", "apt-get", "-q"];
+            let mut program = vec!["env", "-C", "/var/cache/apt/archives", "apt-get", "-q"];
             program.extend(["-o", "APT::Sandbox::User=root", "-o", "Dir::Cache::pkgcache="]);
             program.extend(["-o", "Dir::Cache::srcpkgcache=", "download"]);
             program.extend(missing.iter().map(String::as_str));

@@ -66,10 +66,17 @@ impl actuator::Actuator for Actuator {
         bring_resolver(&shadow.merged)?;
         (cx.say)("asking the package mirror for what is new");
         let inside = Inside { root: Some(&shadow.merged), network: true, ..Inside::default() };
-        let program =
-            ["apt-get", "-q", "-o", "APT::Update::Error-Mode=any",
+        let program = [
+            "apt-get",
+            "-q",
             "-o",
-            "Acquire::GzipIndexes=false", "-o", "Acquire::Languages=none", "update"];
+            "APT::Update::Error-Mode=any",
+            "-o",
+            "Acquire::GzipIndexes=false",
+            "-o",
+            "Acquire::Languages=none",
+            "update",
+        ];
         let output = run_inside(inside, &program, REFRESH_TIME_MAX)?;
         if !output.status.success() {
             let reason = format!("ended with {}: {}", output.status, output.last_words());
@@ -243,7 +250,8 @@ mod tests {
 
     #[test]
     fn the_security_suite_is_derived_from_the_mirror_in_use() {
-        let one_line = "# x\ndeb [signed-by=/k.gpg] http://mirror.example/debian bookworm main contrib\n";
+        let one_line =
+            "# x\ndeb [signed-by=/k.gpg] http://mirror.example/debian bookworm main contrib\n";
         let (options, uri, suite, components) = debian_source(one_line).unwrap();
         assert_eq!(options, "[signed-by=/k.gpg] ");
         assert_eq!((uri.as_str(), suite.as_str()), ("http://mirror.example/debian", "bookworm"));

@@ -5,7 +5,7 @@
 //! contents of everything that will change are on disk; taking back compares the root with that
 //! index and puts back content, owner, mode, times, attributes and the package database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -57,13 +57,11 @@ impl actuator::Actuator for Actuator {
     fn inspect(cx: &Context<'_>, packages: &Self::Params) -> Result<StepEffect, ActError> {
         let lists = private_dir(cx.shared, cx.root).join("lists");
         let wanted: BTreeSet<PackageVersion> = packages.iter().map(target_version).collect();
-        let offered = if lists.is_dir() { offered(&lists, &wanted)? } else { Default::default() };
+        let offered = if lists.is_dir() { offered(&lists, &wanted)? } else { BTreeMap::new() };
         let now = installed(cx.root)?;
         let tainted = packages
             .iter()
-            .filter(|p| {
-                !offered.contains_key(&target_version(p)) || !is_at(&now, p)
-            })
+            .filter(|p| !offered.contains_key(&target_version(p)) || !is_at(&now, p))
             .map(|p| format!("packages.{}", p.name))
             .collect();
         Ok(StepEffect {
@@ -108,7 +106,10 @@ impl actuator::Actuator for Actuator {
         cx.shared.files().create_dir_all(&cx.undo_dir).during(doing)?;
         let before = tree::index(cx.root).during(doing)?;
         let wanted = paths_to_pack(cx, packages, &before)?;
-        check_space(&cx.undo_dir, wanted.iter().filter_map(|path| before.get(path)).map(|e| e.size).sum())?;
+        check_space(
+            &cx.undo_dir,
+            wanted.iter().filter_map(|path| before.get(path)).map(|e| e.size).sum(),
+        )?;
         pack::write(cx.root, &wanted, &cx.undo_dir.join("pack")).during(doing)?;
         tree::save(&before, &cx.undo_dir.join("index.before")).during(doing)?;
         fs::File::open(&cx.undo_dir).and_then(|dir| dir.sync_all()).during(doing)?;
@@ -125,7 +126,8 @@ impl actuator::Actuator for Actuator {
         }
         (cx.say)(&format!("upgrading {} packages", packages.len()));
         place.apply(packages)?;
-        let names: Vec<String> = packages.iter().map(|p| format!("{} {}", p.name, p.to)).take(8).collect();
+        let names: Vec<String> =
+            packages.iter().map(|p| format!("{} {}", p.name, p.to)).take(8).collect();
         let more = if packages.len() > 8 { ", ..." } else { "" };
         Ok(Applied {
             message: format!("{} packages upgraded: {}{more}", packages.len(), names.join(", ")),
@@ -147,12 +149,7 @@ impl actuator::Actuator for Actuator {
         Ok(json!({ "entries": after.len() }))
     }
 
-    fn undo(
-        cx: &Context<'_>,
-        _: &Self::Params,
-        _: &Value,
-        _: &Value,
-    ) -> Result<Undone, ActError> {
+    fn undo(cx: &Context<'_>, _: &Self::Params, _: &Value, _: &Value) -> Result<Undone, ActError> {
         let doing = || format!("taking back from `{}`", cx.undo_dir.display());
         let before = tree::load(&cx.undo_dir.join("index.before")).during(doing)?;
         let after = tree::load(&cx.undo_dir.join("index.after")).ok();
@@ -168,7 +165,8 @@ impl actuator::Actuator for Actuator {
         };
         let mut undone = restore.run().during(doing)?;
         let now = tree::index(cx.root).during(doing)?;
-        let unlike = tree::differences((cx.root, &before), (cx.root, &now), |_| false).during(doing)?;
+        let unlike =
+            tree::differences((cx.root, &before), (cx.root, &now), |_| false).during(doing)?;
         for path in unlike.iter().filter(|path| scope(path)) {
             undone.failed.push(format!("{} differs", tree::escape::text(path)));
         }
@@ -221,7 +219,9 @@ impl actuator::Actuator for Actuator {
         let unlike = take_back_on_copy(cx.root, &shadow, &before, &trial.manifest)?;
         trial.undo_ms = millis(begun);
         trial.rollback_verified = unlike.is_empty();
-        trial.problems.extend(unlike.into_iter().take(8).map(|path| format!("not taken back: {path}")));
+        trial
+            .problems
+            .extend(unlike.into_iter().take(8).map(|path| format!("not taken back: {path}")));
         Ok(trial)
     }
 }
@@ -290,10 +290,13 @@ fn check_space(dir: &Path, bytes: u64) -> Result<(), ActError> {
     )))
 }
 
-/// What may be put back. On a root that nobody else uses: everything. On the running system: what
+/// Which paths may be put back.
+type Scope = Box<dyn Fn(&Path) -> bool>;
+
+/// On a root that nobody else uses: everything. On the running system: what
 /// the dry run changed, what was packed, and what stands or stood in dpkg's database, so that the
 /// data of running services is left alone.
-fn scope_of(cx: &Context<'_>) -> Result<Box<dyn Fn(&Path) -> bool>, ActError> {
+fn scope_of(cx: &Context<'_>) -> Result<Scope, ActError> {
     if !is_live(cx.root) {
         return Ok(Box::new(|_| true));
     }
@@ -370,10 +373,9 @@ fn take_back_on_copy(
     };
     let undone = restore.run().during(doing)?;
     let now = tree::index(&shadow.merged).during(doing)?;
-    let unlike = tree::differences((root, before), (&shadow.merged, &now), |path| {
-        paths.contains(path)
-    })
-    .during(doing)?;
+    let unlike =
+        tree::differences((root, before), (&shadow.merged, &now), |path| paths.contains(path))
+            .during(doing)?;
     let mut left = undone.failed;
     left.extend(unlike.iter().map(|path| tree::escape::text(path)));
     Ok(left)
@@ -432,7 +434,8 @@ mod tests {
         let twice = r#"{"packages": [{"name": "rsync", "arch": "amd64", "from": "1", "to": "2"},
             {"name": "rsync", "arch": "amd64", "from": "1", "to": "3"}]}"#;
         assert!(parse(twice).is_err());
-        let shell = r#"{"packages": [{"name": "rsync", "arch": "amd64", "from": "1", "to": "$(id)"}]}"#;
+        let shell =
+            r#"{"packages": [{"name": "rsync", "arch": "amd64", "from": "1", "to": "$(id)"}]}"#;
         assert!(parse(shell).is_err());
     }
 

@@ -66,7 +66,9 @@ impl actuator::Actuator for Actuator {
         let params: Params = serde_json::from_value(Value::Object(params.clone()))
             .map_err(|error| error.to_string())?;
         if !is_normal_absolute(&params.path) || params.path == "/" {
-            return Err("`path` is not an absolute path without `.`, `..` and doubled slashes".into());
+            return Err(
+                "`path` is not an absolute path without `.`, `..` and doubled slashes".into()
+            );
         }
         Ok(params)
     }
@@ -151,12 +153,7 @@ impl actuator::Actuator for Actuator {
         Ok(Value::Null)
     }
 
-    fn undo(
-        cx: &Context<'_>,
-        params: &Params,
-        _: &Value,
-        _: &Value,
-    ) -> Result<Undone, ActError> {
+    fn undo(cx: &Context<'_>, params: &Params, _: &Value, _: &Value) -> Result<Undone, ActError> {
         let doing = || format!("putting `{}` back", params.path);
         let (full, inside) = (cx.root.join(params.inside()), params.inside());
         let before = tree::load(&cx.undo_dir.join("index.before")).during(doing)?;
@@ -169,7 +166,8 @@ impl actuator::Actuator for Actuator {
         if let Ok(meta) = full.symlink_metadata() {
             let same = meta.is_file() && tree::hash_file(&full).ok() == kept.first().copied();
             if !same {
-                let failed = vec![format!("a new file stands at `{}`; it is left alone", params.path)];
+                let failed =
+                    vec![format!("a new file stands at `{}`; it is left alone", params.path)];
                 return Ok(Undone { failed, kept: Vec::new() });
             }
         }

@@ -94,7 +94,8 @@ impl actuator::Actuator for Actuator {
             .iter()
             .filter_map(|pid| Some((*pid, stat(*pid)?.start_time, group_of(*pid)?)))
             .collect();
-        let group = freezer()?.join(format!("ringfort-{}", cx.action.map_or_else(String::new, |a| a.to_string())));
+        let group = freezer()?
+            .join(format!("ringfort-{}", cx.action.map_or_else(String::new, |a| a.to_string())));
         Ok(json!({ "group": group, "processes": groups }))
     }
 
@@ -120,7 +121,11 @@ impl actuator::Actuator for Actuator {
             fs::write(group.join("cgroup.freeze"), "1").during(doing)?;
         }
         Ok(Applied {
-            message: format!("process {} and {} below it are frozen", params.pid, moved.len().saturating_sub(1)),
+            message: format!(
+                "process {} and {} below it are frozen",
+                params.pid,
+                moved.len().saturating_sub(1)
+            ),
             result: json!({ "processes": moved }),
             ..Applied::default()
         })
@@ -170,7 +175,9 @@ fn thaw(group: &Path, undo: &Value) -> Result<Undone, ActError> {
         if let Err(error) = fs::write(&target, pid.to_string())
             && stat(pid).is_some()
         {
-            undone.failed.push(format!("process {pid} goes on but stays in `{}`: {error}", group.display()));
+            undone
+                .failed
+                .push(format!("process {pid} goes on but stays in `{}`: {error}", group.display()));
         }
     }
     if undone.failed.is_empty() {

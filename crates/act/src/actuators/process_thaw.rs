@@ -37,10 +37,7 @@ impl actuator::Actuator for Actuator {
         if !action.plan.steps.iter().all(|step| step.actuator == "process.freeze") {
             return Err(ActError::refused("the action froze no process"));
         }
-        Ok(StepEffect {
-            class: EffectClass::RollBack,
-            ..super::observing(ActionType::ThawProcess)
-        })
+        Ok(StepEffect { class: EffectClass::RollBack, ..super::observing(ActionType::ThawProcess) })
     }
 
     fn precheck(cx: &Context<'_>, params: &Params) -> Result<(), ActError> {

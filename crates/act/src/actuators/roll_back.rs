@@ -107,6 +107,8 @@ mod tests {
         };
         assert!(parse(Actuator::DESCRIPTOR.example).is_ok());
         assert!(parse(r#"{"action": "../../etc"}"#).is_err());
-        assert!(parse(r#"{"action": "00000000-0000-7000-8000-000000000000", "force": true}"#).is_err());
+        assert!(
+            parse(r#"{"action": "00000000-0000-7000-8000-000000000000", "force": true}"#).is_err()
+        );
     }
 }

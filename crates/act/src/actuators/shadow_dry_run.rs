@@ -1,7 +1,6 @@
 //! Tries a plan on a copy of the machine: applies it, checks it, lists what it changed, takes it
 //! back with the very undo that would be used, and compares with the original.
 
-use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -47,7 +46,7 @@ impl actuator::Actuator for Actuator {
     }
 
     fn precheck(cx: &Context<'_>, params: &Params) -> Result<(), ActError> {
-        if PathBuf::from(&params.plan.root) != cx.root {
+        if &params.plan.root != cx.root {
             return Err(ActError::refused("the plan that is tried is for another root"));
         }
         if params.plan.host != cx.shared.config.host {
@@ -96,13 +95,19 @@ impl actuator::Actuator for Actuator {
         let bytes = serde_json::to_vec(&report).map_err(std::io::Error::from).during(doing)?;
         cx.shared.files().write_atomic(&path, &bytes).during(doing)?;
         let words = if report.passed && report.rollback_verified {
-            format!("it applied cleanly on a copy ({} changes) and was taken back whole", report.manifest.len())
+            format!(
+                "it applied cleanly on a copy ({} changes) and was taken back whole",
+                report.manifest.len()
+            )
         } else {
             format!("it did not pass on a copy: {}", report.problems.join("; "))
         };
         Ok(Applied {
             message: words,
-            result: json!({ "passed": report.passed, "rollback_verified": report.rollback_verified }),
+            result: json!({
+                "passed": report.passed,
+                "rollback_verified": report.rollback_verified,
+            }),
             dry_run: Some(report.outcome()),
             took_back: None,
         })

@@ -234,7 +234,7 @@ fn look_into(process: &Process, link: &Path, own_root: Option<(u64, u64)>) -> Op
             && map.perms.contains(MMPermissions::EXECUTE)
         {
             let (path, gone) = strip_deleted(&path);
-            code.insert((path.to_path_buf(), gone));
+            code.insert((path.clone(), gone));
         }
     }
     let mut sockets = BTreeSet::new();

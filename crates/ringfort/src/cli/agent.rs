@@ -27,9 +27,8 @@ pub const VERB: Verb = Verb {
 const CASES_SHOWN: usize = 12;
 
 fn args(command: Command) -> Command {
-    command.arg(
-        Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"),
-    )
+    command
+        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {

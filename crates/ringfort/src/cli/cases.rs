@@ -127,8 +127,9 @@ mod tests {
 
     #[test]
     fn urgent_words_are_short_and_different() {
-        let words = [Priority::Defer, Priority::Scheduled, Priority::OutOfCycle, Priority::Immediate]
-            .map(when);
+        let words =
+            [Priority::Defer, Priority::Scheduled, Priority::OutOfCycle, Priority::Immediate]
+                .map(when);
         assert_eq!(words, ["later", "planned", "soon", "now"]);
     }
 }

@@ -37,12 +37,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LIVE_PAUSE: Duration = Duration::from_secs(300);
 
 fn args(command: Command) -> Command {
-    command.arg(
-        Arg::new("once")
-            .long("once")
-            .action(ArgAction::SetTrue)
-            .help("Scan once, then end"),
-    )
+    command
+        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
 }
 
 struct Part {
