@@ -108,7 +108,9 @@ fn text(line: &ScanLine) -> String {
     let to = line.fixed.as_deref().map_or(String::new(), |fixed| format!(" -> {fixed}"));
     let ids = match line.ids.len() {
         0 => String::new(),
-        n if n > 4 => format!("  {} and {} more", line.ids.get(..4).unwrap_or(&[]).join(" "), n - 4),
+        n if n > 4 => {
+            format!("  {} and {} more", line.ids.get(..4).unwrap_or(&[]).join(" "), n - 4)
+        }
         _ => format!("  {}", line.ids.join(" ")),
     };
     inert(&format!("{mark} {} {}{to}{ids}", line.package, line.installed))
@@ -123,6 +125,17 @@ fn summary(context: &Context, session: &Session<'_>, lines: &[ScanLine]) {
         count(Status::Affected),
         count(Status::Unknown),
     ));
+    if let Some(live) = &session.scan.live {
+        context.progress(live.coverage());
+        if let Some(kernel) = &live.kernel
+            && kernel.restart_needed() == Some(true)
+        {
+            context.warn(inert(&format!(
+                "kernel {} still runs, a newer one is installed: restart this machine to use it",
+                kernel.running
+            )));
+        }
+    }
     if lines.is_empty() && session.scan.unknown.is_empty() {
         context.progress("nothing found by these checks");
     }
