@@ -308,6 +308,7 @@ impl<'a> Session<'a> {
                 "suites": inventory.suites.iter().map(|s| s.codename.clone()).collect::<Vec<_>>(),
                 "processes": self.scan.live.as_ref().map(|live| live.processes),
                 "closed": self.scan.live.as_ref().map(|live| live.closed),
+                "kernel": self.scan.live.as_ref().and_then(|live| live.kernel.as_ref()),
                 "unknown": self.scan.unknown,
             }),
         };
