@@ -1,7 +1,6 @@
 //! Tries a plan on a copy of the machine: applies it, checks it, lists what it changed, takes it
 //! back with the very undo that would be used, and compares with the original.
 
-
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use spine::{ActionType, Plan, StepEffect, hash_canonical};
