@@ -25,7 +25,7 @@ impl actuator::Actuator for Actuator {
     const DESCRIPTOR: Descriptor = Descriptor {
         name: "shadow.dry_run",
         summary: "try a plan on a copy of the machine",
-        example: r#"{"plan": {"schema": 1, "host": "0000000000000000000000000000000000000000000000000000000000000000", "root": "/srv/root", "author": "agent", "purpose": "upgrade rsync", "steps": [{"actuator": "apt.refresh", "params": {"add_security_suite": true}}], "evidence": [], "created_ms": 0, "nonce": "00000000000000000000000000000000"}}"#,
+        example: include_str!("../../testdata/shadow_dry_run.example.json"),
         undo: "nothing to take back: the machine is not changed",
     };
     type Params = Params;
