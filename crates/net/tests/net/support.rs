@@ -72,13 +72,16 @@ fn read_head(reader: &mut impl std::io::BufRead) -> Option<String> {
 
 /// Writes a whole response. A client that goes away early is no failure.
 pub fn respond(out: &mut dyn Write, status: &str, headers: &[(&str, &str)], body: &[u8]) {
-    let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding")) {
-        head += &format!("Content-Length: {}\r\n", body.len());
-    }
+    let length = ("Content-Length", body.len().to_string());
+    let chunked = headers.iter().any(|(name, _)| *name == "Transfer-Encoding");
+    let length = (!chunked).then_some((length.0, length.1.as_str()));
+    let lines: String = headers
+        .iter()
+        .copied()
+        .chain(length)
+        .map(|(name, value)| name.to_owned() + ": " + value + "\r\n")
+        .collect();
+    let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{lines}");
     let _ = out.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| out.write_all(body));
 }
 
