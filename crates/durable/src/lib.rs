@@ -21,5 +21,5 @@
 pub mod files;
 pub mod frames;
 
-pub use files::{AppendFile, Files, StdFiles};
+pub use files::{AppendFile, FileLock, Files, StdFiles};
 pub use frames::{FRAME_BYTES_MAX, FrameLog, Recovered};

@@ -1,296 +1,325 @@
-//! The client.
+//! A conditional GET into a writer.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::io::{Read as _, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
 use spine::Digest;
-use ureq::http::{HeaderMap, Response, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, Proxy};
+use ureq::http::{Response, StatusCode, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::{Body, Timeout};
 
-use crate::NetError;
-use crate::address::{Address, shown};
-use crate::limits::{
-    CA_FILE_BYTES_MAX, CHUNK_BYTES, CONNECT_TIMEOUT, HEADER_BYTES_MAX, REDIRECTS_MAX,
-    RESPONSE_TIMEOUT, STALL_TIMEOUT, TOTAL_TIMEOUT, VALIDATOR_BYTES_MAX,
-};
+use crate::address::Address;
+use crate::body::{self, Coding, Stopped};
+use crate::{NetError, limits};
 
-/// How long each part of a fetch may take.
+/// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To find the host, connect, and agree on TLS.
+    /// Finding the host, connecting to it and the TLS handshake.
     pub connect: Duration,
-    /// Until the headers of a response are there.
-    pub response: Duration,
-    /// How long a body may stand still.
-    pub stall: Duration,
-    /// One request in all, its body included.
-    pub total: Duration,
+    /// Between two reads, and until the headers are there.
+    pub read: Duration,
+    /// One try in all.
+    pub whole: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            connect: CONNECT_TIMEOUT,
-            response: RESPONSE_TIMEOUT,
-            stall: STALL_TIMEOUT,
-            total: TOTAL_TIMEOUT,
+            connect: Duration::from_secs(10),
+            read: Duration::from_secs(30),
+            whole: Duration::from_mins(10),
         }
     }
 }
 
-/// The settings of a client. Nothing is taken from the environment.
-#[derive(Clone, Default)]
+/// What the owner set.
+#[derive(Clone, Debug)]
 pub struct NetConfig {
-    /// How long each part of a fetch may take.
+    /// How long things may take.
     pub timeouts: Timeouts,
+    /// Body bytes where a request states no limit of its own.
+    pub body_bytes_max: u64,
     /// What the client calls itself.
     pub user_agent: String,
-    /// The only hosts it ever talks to, redirects included; names without ports.
-    pub allowed_hosts: BTreeSet<String>,
-    /// A PEM file of certificate authorities that are trusted beside the built-in ones.
-    pub ca_file: Option<PathBuf>,
-    /// A proxy, `http://[user:password@]host:port`.
+    /// The hosts that may be asked, in lower case. Empty: none.
+    pub hosts: BTreeSet<String>,
+    /// The address of a proxy, such as `http://proxy.example:3128`. The environment is not asked.
     pub proxy: Option<String>,
+    /// A PEM file of certificate authorities to trust **instead of** the built-in ones, for sites
+    /// whose proxy opens TLS (such as `/etc/ssl/certs/ca-certificates.crt`).
+    pub ca_file: Option<PathBuf>,
+    /// How long to wait before each further try; its length is the number of further tries.
+    pub backoff: Vec<Duration>,
 }
 
-impl fmt::Debug for NetConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NetConfig")
-            .field("timeouts", &self.timeouts)
-            .field("user_agent", &self.user_agent)
-            .field("allowed_hosts", &self.allowed_hosts)
-            .field("ca_file", &self.ca_file)
-            .field("proxy", &self.proxy.as_deref().map(|_| "***"))
-            .finish()
+impl Default for NetConfig {
+    fn default() -> Self {
+        Self {
+            timeouts: Timeouts::default(),
+            body_bytes_max: 64 << 20,
+            user_agent: concat!("ringfort/", env!("CARGO_PKG_VERSION")).into(),
+            hosts: BTreeSet::new(),
+            proxy: None,
+            ca_file: None,
+            backoff: vec![Duration::from_secs(2), Duration::from_secs(8)],
+        }
     }
 }
 
 /// One thing to fetch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fetch<'a> {
-    /// Where it is: https, or http to a loopback address.
-    pub url: &'a str,
-    /// The most bytes that are taken.
-    pub max_bytes: u64,
-    /// The entity tag of the copy that is already there (RFC 9110, section 8.8.3).
-    pub etag: Option<&'a str>,
-    /// The modification date of the copy that is already there, as the server wrote it.
-    pub last_modified: Option<&'a str>,
-    /// Hosts that a redirect may lead to beside the address's own. They must be among the allowed
-    /// hosts too.
-    pub redirect_hosts: &'a [&'a str],
+pub struct Fetch {
+    /// The address.
+    pub url: String,
+    /// Body bytes, as received and as decompressed; `None`: as the client was set.
+    pub body_bytes_max: Option<u64>,
+    /// The `ETag` that came with what is already there.
+    pub etag: Option<String>,
+    /// The `Last-Modified` that came with what is already there.
+    pub last_modified: Option<String>,
+    /// The `Accept` header; `None`: anything.
+    pub accept: Option<String>,
+    /// Hosts that this one thing may be sent on to, beside those of the client.
+    pub redirect_hosts: Vec<String>,
 }
 
-/// What a fetch gave.
+/// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
-    /// The copy that is already there is still right.
+    /// What is already there is still right (HTTP 304).
     NotModified,
-    /// The whole body was written.
-    Body {
-        /// Its bytes, as the server sent them.
-        bytes: u64,
-        /// Their SHA-256.
-        sha256: Digest,
-        /// The server's entity tag, to ask with the next time.
-        etag: Option<String>,
-        /// The server's modification date, to ask with the next time.
-        last_modified: Option<String>,
-    },
+    /// A body, which was written.
+    Body(Received),
 }
 
-/// The client. It keeps no cookies and sends nothing about this machine.
-#[derive(Debug)]
+/// A body that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The address that it came from in the end.
+    pub url: String,
+    /// SHA-256 of what was written.
+    pub sha256: Digest,
+    /// Bytes that were written.
+    pub bytes: u64,
+    /// Bytes that were received, before decompression.
+    pub wire_bytes: u64,
+    /// `ETag`, for the next request.
+    pub etag: Option<String>,
+    /// `Last-Modified`, for the next request.
+    pub last_modified: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+}
+
+/// The client.
 pub struct Client {
-    allowed_hosts: BTreeSet<String>,
-    /// Trusts the built-in authorities.
-    agent: Agent,
-    /// Trusts the owner's own; asked when the built-in ones do not vouch for a host.
-    own_authorities: Option<Agent>,
+    agent: ureq::Agent,
+    config: NetConfig,
 }
 
 impl Client {
-    /// A client. Reads the file of certificate authorities, if one is named.
+    /// A client as the owner set it.
     pub fn new(config: NetConfig) -> Result<Self, NetError> {
-        let proxy = config.proxy.as_deref().map(Proxy::new).transpose();
-        let proxy = proxy.map_err(|_| {
-            NetError::Config("the proxy is not an address such as `http://host:port`".into())
-        })?;
-        let certificates = config.ca_file.as_deref().map(read_authorities).transpose()?;
-        let agent = |roots| agent(&config, proxy.clone(), roots);
-        Ok(Self {
-            agent: agent(RootCerts::WebPki),
-            own_authorities: certificates.map(|list| agent(RootCerts::new_with_certs(&list))),
-            allowed_hosts: config
-                .allowed_hosts
-                .into_iter()
-                .map(|host| host.to_ascii_lowercase())
-                .collect(),
-        })
+        let setting = |setting: &str, reason: String| NetError::Setting {
+            setting: setting.to_owned(),
+            reason,
+        };
+        let proxy = match &config.proxy {
+            None => None,
+            Some(url) => {
+                Some(ureq::Proxy::new(url).map_err(|error| setting("proxy", error.to_string()))?)
+            }
+        };
+        let roots = match &config.ca_file {
+            None => RootCerts::WebPki,
+            Some(path) => authorities(path)
+                .map_err(|reason| setting("ca_file", format!("`{}`: {reason}", path.display())))?,
+        };
+        if config.backoff.len() >= limits::TRIES_MAX {
+            let most = limits::TRIES_MAX - 1;
+            return Err(setting("backoff", format!("it has more than {most} entries")));
+        }
+        let times = config.timeouts;
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(proxy)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .user_agent(config.user_agent.as_str())
+            .max_response_header_size(limits::HEADER_BYTES_MAX)
+            .max_idle_connections(0)
+            .timeout_resolve(Some(times.connect))
+            .timeout_connect(Some(times.connect))
+            .timeout_recv_response(Some(times.read))
+            .timeout_per_read(Some(times.read))
+            .timeout_global(Some(times.whole))
+            .build()
+            .into();
+        Ok(Self { agent, config })
     }
 
-    /// Fetches something into `out`. After an error, what was written to `out` is worth nothing.
-    pub fn get(&self, fetch: &Fetch<'_>, out: &mut dyn Write) -> Result<Fetched, NetError> {
-        let first = Address::parse(fetch.url)?;
-        let mut address = first.clone();
-        for _ in 0..=REDIRECTS_MAX {
-            if !self.allowed_hosts.contains(&address.host) {
-                return Err(NetError::HostNotAllowed { host: address.host });
+    /// Fetches one thing into `out`. Tries again (after the waits that the owner set) where that
+    /// may help and nothing was written yet; `out` is only complete when this returns a body.
+    pub fn get(&self, fetch: &Fetch, out: &mut dyn Write) -> Result<Fetched, NetError> {
+        let mut waits = self.config.backoff.iter();
+        loop {
+            match self.try_once(fetch, out) {
+                Ok(fetched) => return Ok(fetched),
+                Err(Stopped { error, wrote }) => match waits.next() {
+                    Some(wait) if error.is_passing() && !wrote => std::thread::sleep(*wait),
+                    _ => return Err(error),
+                },
             }
+        }
+    }
+
+    fn try_once(&self, fetch: &Fetch, out: &mut dyn Write) -> Result<Fetched, Stopped> {
+        let (address, mut response) = self.follow(fetch).map_err(early)?;
+        let url = address.to_string();
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_MODIFIED if fetch.etag.is_some() || fetch.last_modified.is_some() => {
+                return Ok(Fetched::NotModified);
+            }
+            status => return Err(early(NetError::Status { url, status: status.as_u16() })),
+        }
+        let coding = coding(&url, &response).map_err(early)?;
+        let text = |name| short_text(&response, &name);
+        let (etag, last_modified) = (text(header::ETAG), text(header::LAST_MODIFIED));
+        let content_type = text(header::CONTENT_TYPE);
+        let stated = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let limit = fetch.body_bytes_max.unwrap_or(self.config.body_bytes_max);
+        let explain = |error: io::Error| self.explain(&url, ureq::Error::from(error));
+        let from = response.body_mut().as_reader();
+        let copied = body::copy(&url, from, coding, (stated, limit), out, &explain)?;
+        Ok(Fetched::Body(Received {
+            sha256: copied.sha256,
+            bytes: copied.bytes,
+            wire_bytes: copied.wire_bytes,
+            etag,
+            last_modified,
+            content_type,
+            url,
+        }))
+    }
+
+    /// Asks, and asks again where the server says, within the lists of hosts.
+    fn follow(&self, fetch: &Fetch) -> Result<(Address, Response<Body>), NetError> {
+        let mut address = Address::parse(&fetch.url)?;
+        address.check_host(&self.config.hosts, &[])?;
+        for _ in 0..=limits::REDIRECTS_MAX {
             let response = self.ask(&address, fetch)?;
-            let status = response.status().as_u16();
-            match status {
-                200 => return receive(&address, response, fetch.max_bytes, out),
-                304 if fetch.etag.is_some() || fetch.last_modified.is_some() => {
-                    return Ok(Fetched::NotModified);
-                }
-                301 | 302 | 303 | 307 | 308 => {
-                    address = follow(&first, &address, response.headers(), fetch)?;
-                }
-                _ => return Err(NetError::Status { url: address.text(), status }),
+            let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            if !redirects {
+                return Ok((address, response));
+            }
+            let location = response.headers().get(header::LOCATION);
+            let location = location.and_then(|value| value.to_str().ok()).unwrap_or_default();
+            if location.is_empty() {
+                let reason = "it sends the request on and does not say where to".into();
+                return Err(NetError::Protocol { url: address.to_string(), reason });
+            }
+            address = address.follow(location)?;
+            address.check_host(&self.config.hosts, &fetch.redirect_hosts)?;
+        }
+        let limit = limits::REDIRECTS_MAX;
+        Err(NetError::TooManyRedirects { url: fetch.url.clone(), limit })
+    }
+
+    fn ask(&self, address: &Address, fetch: &Fetch) -> Result<Response<Body>, NetError> {
+        let mut request = self.agent.get(address.uri()).header(header::ACCEPT_ENCODING, "gzip");
+        let conditions = [
+            (header::ACCEPT, &fetch.accept),
+            (header::IF_NONE_MATCH, &fetch.etag),
+            (header::IF_MODIFIED_SINCE, &fetch.last_modified),
+        ];
+        for (name, value) in conditions {
+            if let Some(value) = value {
+                request = request.header(name, value.as_str());
             }
         }
-        Err(NetError::TooManyRedirects { url: first.text(), limit: REDIRECTS_MAX })
+        request.call().map_err(|error| self.explain(&address.to_string(), error))
     }
 
-    fn ask(&self, address: &Address, fetch: &Fetch<'_>) -> Result<Response<Body>, NetError> {
-        match (call(&self.agent, address, fetch), &self.own_authorities) {
-            (Err(NetError::Certificate { .. }), Some(own)) => call(own, address, fetch),
-            (result, _) => result,
+    fn explain(&self, url: &str, error: ureq::Error) -> NetError {
+        let url = url.to_owned();
+        let times = self.config.timeouts;
+        match error {
+            ureq::Error::Timeout(timeout) => {
+                let (phase, limit) = match timeout {
+                    Timeout::Global | Timeout::PerCall => ("in all", times.whole),
+                    Timeout::Resolve => ("finding the host", times.connect),
+                    Timeout::Connect => ("connecting", times.connect),
+                    Timeout::RecvResponse => ("waiting for the headers", times.read),
+                    _ => ("between two reads", times.read),
+                };
+                NetError::TimedOut { url, phase, limit }
+            }
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                NetError::CutShort { url, got: 0, expected: "the stated length".into() }
+            }
+            ureq::Error::Protocol(reason) => NetError::Protocol { url, reason: reason.to_string() },
+            ureq::Error::LargeResponseHeader(_, limit) => {
+                let reason = format!("the headers are over the limit of {limit} bytes");
+                NetError::Protocol { url, reason }
+            }
+            ureq::Error::Http(reason) => NetError::Protocol { url, reason: reason.to_string() },
+            other => NetError::Unreachable { url, reason: other.to_string() },
         }
     }
 }
 
-fn agent(config: &NetConfig, proxy: Option<Proxy>, roots: RootCerts) -> Agent {
-    let timeouts = config.timeouts;
-    Agent::config_builder()
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
-        .proxy(proxy)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent(config.user_agent.as_str())
-        .accept_encoding("identity")
-        .max_response_header_size(HEADER_BYTES_MAX)
-        .timeout_resolve(Some(timeouts.connect))
-        .timeout_connect(Some(timeouts.connect))
-        .timeout_recv_response(Some(timeouts.response))
-        .timeout_per_read(Some(timeouts.stall))
-        .timeout_global(Some(timeouts.total))
-        .build()
-        .into()
+fn early(error: NetError) -> Stopped {
+    Stopped { error, wrote: false }
 }
 
-fn read_authorities(path: &Path) -> Result<Vec<Certificate<'static>>, NetError> {
-    let wrong = |reason: &str| {
-        NetError::Config(format!("the certificate file `{}`: {reason}", path.display()))
-    };
+/// The coding of the body; one that was not asked for is refused rather than guessed at.
+fn coding(url: &str, response: &Response<Body>) -> Result<Coding, NetError> {
+    let mut codings = response.headers().get_all(header::CONTENT_ENCODING).iter();
+    let first = codings.next().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let unknown = |reason: String| Err(NetError::Coding { url: url.to_owned(), reason });
+    if codings.next().is_some() {
+        return unknown("it is coded more than once".into());
+    }
+    match first.as_deref().map(str::trim) {
+        None | Some("" | "identity") => Ok(Coding::Identity),
+        Some("gzip" | "x-gzip") => Ok(Coding::Gzip),
+        Some(other) => {
+            let other: String = other.chars().take(80).collect();
+            unknown(format!("its coding is `{other}`"))
+        }
+    }
+}
+
+/// A header's value, if it is short and plain text.
+fn short_text(response: &Response<Body>, name: &header::HeaderName) -> Option<String> {
+    let value = response.headers().get(name)?.to_str().ok()?;
+    (value.len() <= limits::VALIDATOR_BYTES_MAX).then(|| value.to_owned())
+}
+
+/// The certificate authorities of a PEM file.
+fn authorities(path: &Path) -> Result<RootCerts, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     let mut pem = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(CA_FILE_BYTES_MAX + 1).read_to_end(&mut pem))
-        .map_err(|error| wrong(&error.to_string()))?;
-    if u64::try_from(pem.len()).is_ok_and(|bytes| bytes > CA_FILE_BYTES_MAX) {
-        return Err(wrong("it has more than 4 MiB"));
+    let read = file.take(limits::CA_BYTES_MAX + 1).read_to_end(&mut pem);
+    read.map_err(|error| error.to_string())?;
+    if pem.len() as u64 > limits::CA_BYTES_MAX {
+        return Err(format!("it is over the limit of {} bytes", limits::CA_BYTES_MAX));
     }
     let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => return Err(wrong("it holds something other than certificates")),
-            Err(error) => return Err(wrong(&error.to_string())),
+    for item in ureq::tls::parse_pem(&pem) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| error.to_string())? {
+            certificates.push(certificate);
+        }
+        if certificates.len() > limits::CA_CERTIFICATES_MAX {
+            return Err(format!("it has more than {} certificates", limits::CA_CERTIFICATES_MAX));
         }
     }
-    if certificates.is_empty() { Err(wrong("it holds no certificate")) } else { Ok(certificates) }
-}
-
-fn call(agent: &Agent, address: &Address, fetch: &Fetch<'_>) -> Result<Response<Body>, NetError> {
-    let mut request = agent.get(&address.uri);
-    if let Some(etag) = fetch.etag {
-        request = request.header(header::IF_NONE_MATCH, etag);
+    if certificates.is_empty() {
+        return Err("it holds no certificate".into());
     }
-    if let Some(date) = fetch.last_modified {
-        request = request.header(header::IF_MODIFIED_SINCE, date);
-    }
-    if !address.secure {
-        // This machine is reached without a proxy.
-        request = request.config().proxy(None).build();
-    }
-    request.call().map_err(|error| NetError::from_ureq(address.text(), error))
-}
-
-/// Where a redirect leads, if it may.
-fn follow(
-    first: &Address,
-    from: &Address,
-    headers: &HeaderMap,
-    fetch: &Fetch<'_>,
-) -> Result<Address, NetError> {
-    let location = text(headers, header::LOCATION)
-        .ok_or_else(|| NetError::RedirectNowhere { url: from.text() })?;
-    let next = from.redirect(location)?;
-    let known = next.host == first.host
-        || fetch.redirect_hosts.iter().any(|host| host.eq_ignore_ascii_case(&next.host));
-    if known { Ok(next) } else { Err(NetError::RedirectHost { url: from.text(), host: next.host }) }
-}
-
-/// Takes a body in pieces, hashing and counting.
-fn receive(
-    address: &Address,
-    mut response: Response<Body>,
-    max_bytes: u64,
-    out: &mut dyn Write,
-) -> Result<Fetched, NetError> {
-    let headers = response.headers();
-    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
-        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        let encoding = shown(&String::from_utf8_lossy(encoding.as_bytes()));
-        return Err(NetError::Encoding { url: address.text(), encoding });
-    }
-    let etag = validator(headers, header::ETAG);
-    let last_modified = validator(headers, header::LAST_MODIFIED);
-    let too_large = || NetError::TooLarge { url: address.text(), limit: max_bytes };
-    let announced = response.body().content_length();
-    if announced.is_some_and(|bytes| bytes > max_bytes) {
-        return Err(too_large());
-    }
-    let mut hasher = Sha256::new();
-    let mut received = 0_u64;
-    let mut chunk = vec![0_u8; CHUNK_BYTES];
-    let mut body = response.body_mut().as_reader();
-    loop {
-        let piece = match body.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => chunk.get(..count).unwrap_or_default(),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return Err(NetError::Truncated { url: address.text(), received });
-            }
-            Err(error) => return Err(NetError::from_io(address.text(), error)),
-        };
-        received = received.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        if received > max_bytes {
-            return Err(too_large());
-        }
-        hasher.update(piece);
-        out.write_all(piece).map_err(NetError::Write)?;
-    }
-    if announced.is_some_and(|bytes| bytes != received) {
-        return Err(NetError::Truncated { url: address.text(), received });
-    }
-    let sha256 = Digest(hasher.finalize().into());
-    Ok(Fetched::Body { bytes: received, sha256, etag, last_modified })
-}
-
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn validator(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
-    text(headers, name).filter(|text| text.len() <= VALIDATOR_BYTES_MAX).map(str::to_owned)
+    Ok(RootCerts::from(certificates))
 }

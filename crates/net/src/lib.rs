@@ -1,16 +1,17 @@
-//! One bounded HTTP client: it fetches public data from addresses that the owner configured, and
-//! does nothing else.
+//! One bounded HTTP client, for the feeds that the owner configured.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`client`] | [`Client`]: conditional requests, redirects, streaming while hashing |
-//! | [`error`] | [`NetError`]: every refusal names the limit that was hit |
-//! | [`limits`] | the written limit of every loop and buffer |
+//! | [`client`] | [`Client`]: conditional GET into a writer, hashed on the way |
+//! | [`address`] | which addresses may be asked at all |
+//! | [`limits`] | the written limits |
 //!
-//! TLS is rustls with ring and Mozilla's list of authorities (`webpki-roots`).
+//! What is bounded: hosts (a list), redirects, header bytes, body bytes as received and as decoded,
+//! time to connect, between two reads and in all, and the number of tries. TLS is rustls with
+//! ring; plain HTTP goes to loopback addresses only. No proxy and no certificate authority is
+//! taken from the environment.
 //!
-//! Architecture invariants: only hosts on the owner's list are talked to, redirects included; https
-//! everywhere but to this machine itself; what was fetched is never looked into here.
+//! Architecture invariant: nothing that is fetched is parsed here.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,10 +22,11 @@
     clippy::unreachable
 )]
 
-mod address;
+pub mod address;
+mod body;
 pub mod client;
-pub mod error;
+mod error;
 pub mod limits;
 
-pub use client::{Client, Fetch, Fetched, NetConfig, Timeouts};
+pub use client::{Client, Fetch, Fetched, NetConfig, Received, Timeouts};
 pub use error::NetError;

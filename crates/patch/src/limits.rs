@@ -20,3 +20,5 @@ pub const VERSIONS_PER_PACKAGE_MAX: usize = 10_000;
 pub const PLAN_PACKAGES_MAX: usize = 5_000;
 /// Ids named in the title of a case or a line of its explanation.
 pub const IDS_SHOWN_MAX: usize = 12;
+/// Lines of the explanation of a case.
+pub const EXPLANATION_LINES_MAX: usize = 64;

@@ -1,160 +1,243 @@
-//! The order of cases: the SSVC deployer tree (CERT/CC, "Deployer Patch Application Priority"
-//! 1.0.0: Exploitation 1.1.0, System Exposure 1.0.1, Automatable 2.0.0, Human Impact 2.0.2).
+//! What to do when: the deployer decision of SSVC (CERT/CC, Stakeholder-Specific Vulnerability
+//! Categorization 2.1; the table "Deployer Patch Application Priority" 1.0.0 over Exploitation
+//! 1.1.0, System Exposure 1.0.1, Automatable 2.0.0 and Human Impact 2.0.2).
 //!
-//! What is not known is taken as the more urgent of what it could plausibly be, and said so.
+//! What is not known counts as the worse, and is said.
 
+use formats::vulnrichment::Exploitation;
+use serde::{Deserialize, Serialize};
 use spine::{MachineClass, Priority, Profile};
 
-/// State of exploitation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exploitation {
-    /// No evidence of exploitation and no public proof of concept.
-    None,
-    /// A public proof of concept exists.
-    PublicPoc,
-    /// It is being exploited.
-    Active,
-}
-
-/// How accessible the vulnerable system is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// SSVC System Exposure 1.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exposure {
-    /// Local only, or not running.
+    /// Local service or program; very little can reach it.
     Small,
-    /// Reachable from the local network, or in use by programs that take input.
+    /// Reached only through something that stands before it.
     Controlled,
-    /// Reachable from any network.
+    /// Reached from a network.
     Open,
 }
 
-/// What an exploit means for safety and mission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// SSVC Human Impact 2.0.2: safety and mission together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HumanImpact {
-    /// Low.
+    /// Hardly anybody would notice.
     Low,
-    /// Medium.
+    /// Work of some people stops for a while.
     Medium,
-    /// High.
+    /// The organisation cannot do what it is there for.
     High,
-    /// Very high.
+    /// People may come to harm.
     VeryHigh,
 }
 
-/// The tree: rows by exploitation, exposure and automatable (no before yes), columns by human
-/// impact from low to very high. `D`efer, `S`cheduled, `O`ut-of-cycle, `I`mmediate.
-const TREE: [[&[u8; 4]; 6]; 3] = [
-    [b"DDSS", b"DSSS", b"DSSS", b"SSSS", b"DSSS", b"SSSO"],
-    [b"DSSS", b"SSSS", b"DSSS", b"SSSO", b"SSSO", b"SSOO"],
-    [b"SSOO", b"SOOO", b"SSOO", b"OOOO", b"SOOI", b"OOII"],
-];
+/// The 72 outcomes in the order of the table: Exploitation, then Exposure, then Automatable, then
+/// Human Impact, each from its mildest value. `d`efer, `s`cheduled, `o`ut of cycle, `i`mmediate.
+const TABLE: &[u8; 72] =
+    b"ddssdsssdsssssssdssssssodsssssssdssssssosssossoossoosooossoooooosooiooii";
 
 /// The outcome of the tree.
-pub fn decide(
+pub fn deployer_priority(
     exploitation: Exploitation,
     exposure: Exposure,
     automatable: bool,
     impact: HumanImpact,
 ) -> Priority {
-    let column = exposure as usize * 2 + usize::from(automatable);
-    let letters = TREE.get(exploitation as usize).and_then(|rows| rows.get(column));
-    match letters.and_then(|letters| letters.get(impact as usize)) {
-        Some(b'D') => Priority::Defer,
-        Some(b'S') => Priority::Scheduled,
-        Some(b'O') => Priority::OutOfCycle,
+    let row = ((exploitation as usize * 3 + exposure as usize) * 2 + usize::from(automatable)) * 4
+        + impact as usize;
+    match TABLE.get(row) {
+        Some(b'd') => Priority::Defer,
+        Some(b's') => Priority::Scheduled,
+        Some(b'o') => Priority::OutOfCycle,
         _ => Priority::Immediate,
     }
 }
 
-/// Whether anything listens on the network with the code in question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// A program that runs it takes connections from other machines.
-    Exposed,
-    /// A program runs it.
-    Running,
-    /// It was looked for and nothing runs it.
-    Idle,
-    /// This could not be looked at.
-    Unknown,
-}
-
-/// What is known of a case's risk.
-#[derive(Clone, Debug)]
-pub struct RiskInputs {
-    /// Ids that CISA lists as exploited (KEV).
-    pub known_exploited: Vec<String>,
-    /// The highest EPSS probability, parts per million.
-    pub epss_ppm_max: Option<u32>,
-    /// Whether a public proof of concept is known (vulnrichment: `poc`).
-    pub public_poc: Option<bool>,
-    /// Whether exploitation can be automated (vulnrichment).
+/// What feeds say of one vulnerability. What they do not say is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CveIntel {
+    /// The CVE id.
+    pub cve: String,
+    /// Whether it is in the catalogue of known exploited vulnerabilities; `None` where there is no
+    /// catalogue.
+    pub kev: Option<bool>,
+    /// Whether ransomware crews are known to use it.
+    pub ransomware: bool,
+    /// EPSS: probability of exploitation within 30 days, parts per million.
+    pub epss_ppm: Option<u32>,
+    /// SSVC Exploitation, as CISA decided it.
+    pub exploitation: Option<Exploitation>,
+    /// SSVC Automatable, as CISA decided it.
     pub automatable: Option<bool>,
-    /// Whether the code is in use.
-    pub in_use: Use,
-    /// The kind of organisation.
-    pub profile: Profile,
-    /// The kind of machine.
-    pub machine_class: MachineClass,
+    /// CVSS base score in tenths.
+    pub cvss_tenths: Option<u8>,
 }
 
-/// EPSS from which an unexploited vulnerability is treated as one with a proof of concept: one in
-/// ten within 30 days.
-const EPSS_POC_PPM: u32 = 100_000;
-
-/// The priority, and why, in plain words.
-pub fn prioritise(inputs: &RiskInputs) -> (Priority, Vec<String>) {
-    let mut why = Vec::new();
-    let exploitation = exploitation(inputs, &mut why);
-    let exposure = match inputs.in_use {
-        Use::Exposed => {
-            why.push("a program that other machines can reach runs this code".to_owned());
-            Exposure::Open
-        }
-        Use::Running => {
-            why.push("programs run this code, but none that other machines can reach".to_owned());
-            Exposure::Controlled
-        }
-        Use::Idle => {
-            why.push("no program runs this code at the moment".to_owned());
-            Exposure::Small
-        }
-        Use::Unknown => {
-            why.push("whether a program runs this code is not known; taken as running".to_owned());
-            Exposure::Controlled
-        }
-    };
-    let automatable = inputs.automatable.unwrap_or(exposure == Exposure::Open);
-    if inputs.automatable == Some(true) {
-        why.push("attacks on it can be automated".to_owned());
+impl CveIntel {
+    /// Whether somebody is known to attack with it.
+    pub fn is_attacked(&self) -> bool {
+        self.kev == Some(true) || self.exploitation == Some(Exploitation::Active)
     }
-    (decide(exploitation, exposure, automatable, impact(inputs)), why)
 }
 
-fn exploitation(inputs: &RiskInputs, why: &mut Vec<String>) -> Exploitation {
-    if let Some(id) = inputs.known_exploited.first() {
-        why.push(format!("{id} is being exploited (CISA's list of exploited vulnerabilities)"));
+/// Where programs that use a package listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listening {
+    /// Nowhere.
+    No,
+    /// Only on this machine.
+    Loopback,
+    /// On a network.
+    Network,
+}
+
+/// What the priority of a fix rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskInputs {
+    /// What feeds say, one entry a vulnerability; empty where none is named.
+    pub cves: Vec<CveIntel>,
+    /// Whether the update is known to fix a vulnerability (`Some(false)`: known to fix none).
+    pub fixes_vulnerability: Option<bool>,
+    /// Where programs that use the package listen; `None` where that could not be seen.
+    pub listening: Option<Listening>,
+    /// Whether a running program uses the package; `None` where that could not be seen.
+    pub mapped: Option<bool>,
+    /// What an outage of this machine means.
+    pub human_impact: HumanImpact,
+}
+
+/// The probability from which EPSS counts like a public proof of concept: 10 %.
+pub const EPSS_LIKE_POC_PPM: u32 = 100_000;
+
+/// What an outage of a machine means, from what the owner says of it. An unknown machine of a
+/// clinic or a utility counts as one that people depend on (red line RL04).
+pub const fn human_impact(profile: Profile, class: MachineClass) -> HumanImpact {
+    let critical_site = matches!(profile, Profile::Clinic | Profile::Utility);
+    match class {
+        MachineClass::Medical | MachineClass::ProcessControl => HumanImpact::VeryHigh,
+        MachineClass::Unknown if critical_site => HumanImpact::VeryHigh,
+        MachineClass::Server | MachineClass::Unknown => HumanImpact::High,
+        MachineClass::Workstation => HumanImpact::Medium,
+    }
+}
+
+/// What to do when, and why, one sentence a line.
+pub fn prioritise(inputs: &RiskInputs) -> (Priority, Vec<String>) {
+    if inputs.fixes_vulnerability == Some(false) && inputs.cves.is_empty() {
+        let why = "This update is not known to fix a weakness that could be attacked.";
+        return (Priority::Defer, vec![why.to_owned()]);
+    }
+    let (exposure, mut why) = exposure(inputs);
+    let unnamed = [CveIntel::default()];
+    let cves = if inputs.cves.is_empty() { &unnamed[..] } else { &inputs.cves };
+    let rated = cves.iter().map(|cve| {
+        let exploitation = exploitation(cve);
+        let automatable = cve.automatable.unwrap_or(true);
+        let priority = deployer_priority(exploitation, exposure, automatable, inputs.human_impact);
+        (priority, exploitation, cve.epss_ppm.unwrap_or(0), cve)
+    });
+    let Some((priority, _, _, worst)) = rated
+        .max_by_key(|(p, exploitation, epss, cve)| (*p, *exploitation, *epss, cve.cvss_tenths))
+    else {
+        return (Priority::Immediate, why);
+    };
+    explain_attack(worst, cves.len(), &mut why);
+    why.push(impact_sentence(inputs.human_impact).to_owned());
+    why.push(format!("So: {}.", plain(priority)));
+    (priority, why)
+}
+
+/// A priority in plain words.
+pub const fn plain(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Defer => "this can wait; do it with other work",
+        Priority::Scheduled => "do this in the next maintenance window",
+        Priority::OutOfCycle => "do this soon, before the next maintenance window",
+        Priority::Immediate => "do this now",
+    }
+}
+
+fn exploitation(cve: &CveIntel) -> Exploitation {
+    if cve.is_attacked() {
         return Exploitation::Active;
     }
-    if inputs.public_poc == Some(true) {
-        why.push("a way to exploit it is public".to_owned());
-        return Exploitation::PublicPoc;
+    let likely = cve.epss_ppm.is_some_and(|ppm| ppm >= EPSS_LIKE_POC_PPM);
+    match cve.exploitation {
+        Some(Exploitation::None) if !likely => Exploitation::None,
+        // Unknown counts like a public proof of concept: the fix itself is public.
+        _ => Exploitation::PublicPoc,
     }
-    if let Some(ppm) = inputs.epss_ppm_max.filter(|ppm| *ppm >= EPSS_POC_PPM) {
-        let percent = ppm / 10_000;
-        why.push(format!("EPSS gives {percent} % for an attack within 30 days"));
-        return Exploitation::PublicPoc;
-    }
-    Exploitation::None
 }
 
-fn impact(inputs: &RiskInputs) -> HumanImpact {
-    let near_life = matches!(inputs.profile, Profile::Clinic | Profile::Utility);
-    match inputs.machine_class {
-        MachineClass::Medical | MachineClass::ProcessControl => HumanImpact::VeryHigh,
-        MachineClass::Unknown | MachineClass::Server if near_life => HumanImpact::VeryHigh,
-        MachineClass::Server => HumanImpact::High,
-        MachineClass::Workstation if near_life => HumanImpact::High,
-        MachineClass::Workstation | MachineClass::Unknown => HumanImpact::Medium,
+fn exposure(inputs: &RiskInputs) -> (Exposure, Vec<String>) {
+    let (exposure, why) = match (inputs.listening, inputs.mapped) {
+        (Some(Listening::Network), _) => {
+            (Exposure::Open, "A program that uses it listens on the network.")
+        }
+        (Some(Listening::Loopback), _) => {
+            (Exposure::Controlled, "A program that uses it listens, but only on this machine.")
+        }
+        (Some(Listening::No), Some(false)) => (Exposure::Small, "No running program uses it."),
+        (Some(Listening::No), _) => {
+            (Exposure::Small, "Nothing that uses it listens on the network.")
+        }
+        (None, Some(false)) => (
+            Exposure::Controlled,
+            "No running program was seen to use it; whether one listens could not be seen.",
+        ),
+        (None, _) => (
+            Exposure::Open,
+            "Whether it can be reached from the network could not be seen, so it counts as \
+             reachable.",
+        ),
+    };
+    (exposure, vec![why.to_owned()])
+}
+
+fn explain_attack(cve: &CveIntel, count: usize, why: &mut Vec<String>) {
+    let name = if cve.cve.is_empty() { "The weakness" } else { cve.cve.as_str() };
+    if count > 1 {
+        why.push(format!("The most urgent of {count} weaknesses is {name}."));
+    }
+    why.push(if cve.ransomware && cve.kev == Some(true) {
+        format!("{name} is being attacked in the wild, also by ransomware crews.")
+    } else if cve.is_attacked() {
+        format!("{name} is being attacked in the wild.")
+    } else if cve.exploitation == Some(Exploitation::PublicPoc) {
+        format!("Instructions to attack {name} are public.")
+    } else if cve.exploitation == Some(Exploitation::None) {
+        format!("No attack with {name} is known.")
+    } else {
+        format!(
+            "Whether {name} is being attacked is not known, so it counts as if instructions were \
+             public."
+        )
+    });
+    if let Some(ppm) = cve.epss_ppm {
+        let (percent, tenths) = (ppm / 10_000, ppm / 1_000 % 10);
+        why.push(format!(
+            "The chance of attacks within 30 days is put at {percent}.{tenths} % (EPSS)."
+        ));
+    }
+    match cve.automatable {
+        Some(true) => why.push("Attacks can be automated.".to_owned()),
+        Some(false) => why.push("Each attack needs work by hand.".to_owned()),
+        None => why.push(
+            "Whether attacks can be automated is not known, so it counts as if they can."
+                .to_owned(),
+        ),
+    }
+}
+
+const fn impact_sentence(impact: HumanImpact) -> &'static str {
+    match impact {
+        HumanImpact::Low => "An outage of this machine would hardly be noticed.",
+        HumanImpact::Medium => "An outage of this machine would stop the work of some people.",
+        HumanImpact::High => "An outage of this machine would stop the organisation's work.",
+        HumanImpact::VeryHigh => "People may depend on this machine for their safety.",
     }
 }
 
@@ -162,78 +245,136 @@ fn impact(inputs: &RiskInputs) -> HumanImpact {
 mod tests {
     use super::*;
 
-    /// The published table, row by row: exploitation, exposure, automatable, then low to very high.
-    const PUBLISHED: &str = "\
-        none small no D D S S\nnone small yes D S S S\nnone controlled no D S S S\n\
-        none controlled yes S S S S\nnone open no D S S S\nnone open yes S S S O\n\
-        poc small no D S S S\npoc small yes S S S S\npoc controlled no D S S S\n\
-        poc controlled yes S S S O\npoc open no S S S O\npoc open yes S S O O\n\
-        active small no S S O O\nactive small yes S O O O\nactive controlled no S S O O\n\
-        active controlled yes O O O O\nactive open no S O O I\nactive open yes O O I I";
+    const EXPLOITATION: [Exploitation; 3] =
+        [Exploitation::None, Exploitation::PublicPoc, Exploitation::Active];
+    const EXPOSURE: [Exposure; 3] = [Exposure::Small, Exposure::Controlled, Exposure::Open];
+    const IMPACT: [HumanImpact; 4] =
+        [HumanImpact::Low, HumanImpact::Medium, HumanImpact::High, HumanImpact::VeryHigh];
+
+    /// The table as it is published: for each row the outcomes from low to very high impact, not
+    /// automatable and automatable.
+    const PUBLISHED: [(Exploitation, Exposure, &str, &str); 9] = [
+        (Exploitation::None, Exposure::Small, "ddss", "dsss"),
+        (Exploitation::None, Exposure::Controlled, "dsss", "ssss"),
+        (Exploitation::None, Exposure::Open, "dsss", "ssso"),
+        (Exploitation::PublicPoc, Exposure::Small, "dsss", "ssss"),
+        (Exploitation::PublicPoc, Exposure::Controlled, "dsss", "ssso"),
+        (Exploitation::PublicPoc, Exposure::Open, "ssso", "ssoo"),
+        (Exploitation::Active, Exposure::Small, "ssoo", "sooo"),
+        (Exploitation::Active, Exposure::Controlled, "ssoo", "oooo"),
+        (Exploitation::Active, Exposure::Open, "sooi", "ooii"),
+    ];
 
     #[test]
-    fn all_72_rows_are_those_of_the_published_table() {
+    fn all_72_rows_are_as_published() {
         let mut rows = 0;
-        for line in PUBLISHED.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let exploitation = match words[0] {
-                "none" => Exploitation::None,
-                "poc" => Exploitation::PublicPoc,
-                _ => Exploitation::Active,
-            };
-            let exposure = match words[1] {
-                "small" => Exposure::Small,
-                "controlled" => Exposure::Controlled,
-                _ => Exposure::Open,
-            };
-            let impacts =
-                [HumanImpact::Low, HumanImpact::Medium, HumanImpact::High, HumanImpact::VeryHigh];
-            for (impact, letter) in impacts.into_iter().zip(&words[3..]) {
-                let expected = match *letter {
-                    "D" => Priority::Defer,
-                    "S" => Priority::Scheduled,
-                    "O" => Priority::OutOfCycle,
-                    _ => Priority::Immediate,
-                };
-                let found = decide(exploitation, exposure, words[2] == "yes", impact);
-                assert_eq!(found, expected, "{line} {impact:?}");
-                rows += 1;
+        for (exploitation, exposure, by_hand, automated) in PUBLISHED {
+            for (automatable, outcomes) in [(false, by_hand), (true, automated)] {
+                for (impact, letter) in IMPACT.into_iter().zip(outcomes.chars()) {
+                    let expected = match letter {
+                        'd' => Priority::Defer,
+                        's' => Priority::Scheduled,
+                        'o' => Priority::OutOfCycle,
+                        _ => Priority::Immediate,
+                    };
+                    let found = deployer_priority(exploitation, exposure, automatable, impact);
+                    assert_eq!(found, expected, "{exploitation:?} {exposure:?} {automatable}");
+                    rows += 1;
+                }
             }
         }
         assert_eq!(rows, 72);
     }
 
     #[test]
-    fn more_danger_never_lowers_the_priority() {
-        use Exploitation as E;
-        use Exposure as X;
-        for (weaker, stronger) in [(E::None, E::PublicPoc), (E::PublicPoc, E::Active)] {
-            for exposure in [X::Small, X::Controlled, X::Open] {
+    fn worse_facts_never_make_it_less_urgent() {
+        let mut all = Vec::new();
+        for (i, exploitation) in EXPLOITATION.into_iter().enumerate() {
+            for (j, exposure) in EXPOSURE.into_iter().enumerate() {
                 for automatable in [false, true] {
-                    for impact in [HumanImpact::Low, HumanImpact::VeryHigh] {
-                        let low = decide(weaker, exposure, automatable, impact);
-                        assert!(low <= decide(stronger, exposure, automatable, impact));
+                    for (k, impact) in IMPACT.into_iter().enumerate() {
+                        let priority =
+                            deployer_priority(exploitation, exposure, automatable, impact);
+                        all.push(([i, j, usize::from(automatable), k], priority));
                     }
+                }
+            }
+        }
+        for (a, priority_a) in &all {
+            for (b, priority_b) in &all {
+                if a.iter().zip(b).all(|(x, y)| x <= y) {
+                    assert!(priority_a <= priority_b, "{a:?} {b:?}");
                 }
             }
         }
     }
 
+    fn inputs(cves: Vec<CveIntel>) -> RiskInputs {
+        RiskInputs {
+            cves,
+            fixes_vulnerability: None,
+            listening: Some(Listening::Network),
+            mapped: Some(true),
+            human_impact: HumanImpact::High,
+        }
+    }
+
+    fn known(cve: &str, exploitation: Exploitation, automatable: bool) -> CveIntel {
+        CveIntel {
+            cve: cve.into(),
+            kev: Some(false),
+            exploitation: Some(exploitation),
+            automatable: Some(automatable),
+            ..CveIntel::default()
+        }
+    }
+
     #[test]
-    fn what_is_exploited_and_exposed_comes_first() {
-        let mut inputs = RiskInputs {
-            known_exploited: vec!["CVE-2024-3400".into()],
-            epss_ppm_max: None,
-            public_poc: None,
-            automatable: None,
-            in_use: Use::Exposed,
-            profile: Profile::Office,
-            machine_class: MachineClass::Server,
-        };
-        assert_eq!(prioritise(&inputs).0, Priority::Immediate);
-        inputs.in_use = Use::Idle;
-        assert_eq!(prioritise(&inputs).0, Priority::OutOfCycle);
-        inputs.known_exploited.clear();
-        assert_eq!(prioritise(&inputs).0, Priority::Scheduled);
+    fn the_worst_of_several_decides_and_is_named() {
+        let calm = known("CVE-2026-1", Exploitation::None, false);
+        let mut attacked = known("CVE-2026-2", Exploitation::None, true);
+        attacked.kev = Some(true);
+        let (priority, why) = prioritise(&inputs(vec![calm.clone(), attacked]));
+        assert_eq!(priority, Priority::Immediate);
+        assert!(why.iter().any(|line| line == "CVE-2026-2 is being attacked in the wild."));
+        assert_eq!(prioritise(&inputs(vec![calm])).0, Priority::Scheduled);
+    }
+
+    #[test]
+    fn unknown_is_never_less_urgent_than_known_and_calm_and_is_said() {
+        let calm = known("CVE-2026-1", Exploitation::None, false);
+        let (known_priority, _) = prioritise(&inputs(vec![calm]));
+        let (unknown_priority, why) = prioritise(&inputs(vec![]));
+        assert!(unknown_priority >= known_priority);
+        assert!(why.iter().filter(|line| line.contains("not known")).count() >= 2, "{why:?}");
+        let mut unseen = inputs(vec![]);
+        (unseen.listening, unseen.mapped) = (None, None);
+        let (priority, why) = prioritise(&unseen);
+        assert_eq!(priority, unknown_priority);
+        assert!(why[0].contains("could not be seen"));
+    }
+
+    #[test]
+    fn an_update_that_fixes_no_weakness_can_wait() {
+        let mut plain = inputs(vec![]);
+        plain.fixes_vulnerability = Some(false);
+        assert_eq!(prioritise(&plain).0, Priority::Defer);
+    }
+
+    #[test]
+    fn a_high_chance_counts_like_a_public_attack() {
+        let mut cve = known("CVE-2026-1", Exploitation::None, true);
+        assert_eq!(prioritise(&inputs(vec![cve.clone()])).0, Priority::Scheduled);
+        cve.epss_ppm = Some(420_000);
+        let (priority, why) = prioritise(&inputs(vec![cve]));
+        assert_eq!(priority, Priority::OutOfCycle);
+        assert!(why.iter().any(|line| line.contains("42.0 %")), "{why:?}");
+    }
+
+    #[test]
+    fn unknown_machines_of_clinics_count_as_medical() {
+        assert_eq!(human_impact(Profile::Clinic, MachineClass::Unknown), HumanImpact::VeryHigh);
+        assert_eq!(human_impact(Profile::Office, MachineClass::Unknown), HumanImpact::High);
+        assert_eq!(human_impact(Profile::School, MachineClass::Workstation), HumanImpact::Medium);
     }
 }

@@ -3,14 +3,31 @@
 use std::path::PathBuf;
 
 use clap::{Arg, value_parser};
-use spine::Clock as _;
+use spine::{Case, Clock as _, Priority};
 
-use crate::context::Context;
+use crate::context::{Context, inert};
 use crate::exec::client::unexpected;
 use crate::exec::protocol::{Consent, Reply};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::keys::{Signer, key_id};
 use crate::rim::SystemClock;
+
+/// When to act, in plain words.
+pub fn when(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Immediate => "now",
+        Priority::OutOfCycle => "soon",
+        Priority::Scheduled => "planned",
+        Priority::Defer => "later",
+    }
+}
+
+/// One line for a list.
+pub fn case_line(case: &Case) -> String {
+    let text = format!("{:<8} {}  {}", when(case.priority), case.id.short(), case.title);
+    let why = case.explanation.first().map_or(String::new(), |why| format!(" ({why})"));
+    inert(&(text + &why))
+}
 
 /// The option that names another root.
 pub fn root_arg() -> Arg {

@@ -27,7 +27,8 @@ impl Verb {
     }
 }
 
-mod registry {
+/// The verbs, one module each, as `build.rs` lists them.
+pub mod registry {
     use super::Verb;
     include!(concat!(env!("OUT_DIR"), "/verbs.rs"));
 }

@@ -10,11 +10,11 @@ use crate::prerequisites;
 
 /// How much of the test runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum Extent<'a> {
     /// Everything.
     Whole,
-    /// Nothing is installed, no roots are made, no lints run.
-    Quick,
+    /// Nothing is installed, no roots are made, no lints run; `cargo test` gets these arguments.
+    Quick(&'a [&'a str]),
 }
 
 /// Where the tests find what is too large for the repository.
@@ -26,7 +26,7 @@ struct Places {
 }
 
 /// Runs the test and prints the counts as the last line.
-pub fn run(root: &Path, extent: Extent) -> ExitCode {
+pub fn run(root: &Path, extent: Extent<'_>) -> ExitCode {
     let mut phases = Phases::start();
     let places = Places::find(root);
     let mut broken = Vec::new();
@@ -44,7 +44,7 @@ pub fn run(root: &Path, extent: Extent) -> ExitCode {
         }
     }
     phases.next("tests");
-    let (mut counts, whole) = tests(root, &places);
+    let (mut counts, whole) = tests(root, &places, extent);
     phases.end();
     if !whole && counts.failed == 0 {
         broken.push("cargo test ended with an error before it could count".to_owned());
@@ -96,10 +96,15 @@ fn make_roots(root: &Path, places: &Places) {
 }
 
 /// Streams `cargo test` through and counts. The second value is whether cargo was content.
-fn tests(root: &Path, places: &Places) -> (Counts, bool) {
+fn tests(root: &Path, places: &Places, extent: Extent<'_>) -> (Counts, bool) {
     let mut reader = Reader::default();
-    let arguments = ["test", "--workspace", "--no-fail-fast", "--", "--show-output"];
-    let child = cargo(root, &arguments)
+    let chosen = match extent {
+        Extent::Quick(chosen) if !chosen.is_empty() => chosen,
+        _ => &["--workspace"],
+    };
+    let child = cargo(root, &["test", "--no-fail-fast"])
+        .args(chosen)
+        .args(["--", "--show-output"])
         .env("RINGFORT_TEST_ROOTS", &places.roots)
         .env("RINGFORT_CORPUS", &places.corpus)
         .stdout(Stdio::piped())

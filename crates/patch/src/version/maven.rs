@@ -26,13 +26,13 @@ impl Token {
         }
     }
 
-    /// `.word` < `-word` < `-number` < `.number`.
+    /// `.word` = `-word` < `-number` < `.number`. (Maven before 3.9 put `.word` before `-word`, but
+    /// then `1 < 1.x < 1-alpha < 1`: no order at all.)
     fn class(&self) -> u8 {
         match (self.is_number(), self.hyphen) {
-            (false, false) => 0,
-            (false, true) => 1,
-            (true, true) => 2,
-            (true, false) => 3,
+            (false, _) => 0,
+            (true, true) => 1,
+            (true, false) => 2,
         }
     }
 

@@ -53,36 +53,43 @@ fn compare_part(mut a: &str, mut b: &str) -> Ordering {
         let weightless = |c: char| !c.is_ascii_alphanumeric() && c != '~' && c != '^';
         a = a.trim_start_matches(weightless);
         b = b.trim_start_matches(weightless);
-        let order = match (a.chars().next(), b.chars().next()) {
-            (Some('~'), Some('~')) | (Some('^'), Some('^')) => {
-                (a, b) = (rest(a), rest(b));
-                continue;
-            }
-            (None, None) => return Ordering::Equal,
-            // A tilde sorts before everything, even the end; a caret only after the end.
-            (Some('~'), _) => Ordering::Less,
-            (_, Some('~')) => Ordering::Greater,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (Some('^'), _) => Ordering::Less,
-            (_, Some('^')) => Ordering::Greater,
-            (Some(x), Some(y)) => match (x.is_ascii_digit(), y.is_ascii_digit()) {
-                (true, false) => Ordering::Greater,
-                (false, true) => Ordering::Less,
-                (digits, _) => {
-                    let run = |c: char| {
-                        if digits { c.is_ascii_digit() } else { c.is_ascii_alphabetic() }
-                    };
-                    let (x, after_a) = take_while(a, run);
-                    let (y, after_b) = take_while(b, run);
-                    (a, b) = (after_a, after_b);
-                    if digits { compare_digits(x, y) } else { x.cmp(y) }
-                }
-            },
-        };
-        if order.is_ne() {
-            return order;
+        let (rank_a, rank_b) = (rank(a), rank(b));
+        if rank_a != rank_b {
+            return rank_a.cmp(&rank_b);
         }
+        match rank_a {
+            END => return Ordering::Equal,
+            WORD | NUMBER => {
+                let run = |c: char| {
+                    c.is_ascii_alphanumeric() && (c.is_ascii_digit() == (rank_a == NUMBER))
+                };
+                let (x, after_a) = take_while(a, run);
+                let (y, after_b) = take_while(b, run);
+                let order = if rank_a == NUMBER { compare_digits(x, y) } else { x.cmp(y) };
+                if order.is_ne() {
+                    return order;
+                }
+                (a, b) = (after_a, after_b);
+            }
+            _ => (a, b) = (rest(a), rest(b)),
+        }
+    }
+}
+
+/// What comes next, from the oldest: a tilde sorts even before the end, a caret right after it.
+const TILDE: u8 = 0;
+const END: u8 = 1;
+const CARET: u8 = 2;
+const WORD: u8 = 3;
+const NUMBER: u8 = 4;
+
+fn rank(text: &str) -> u8 {
+    match text.chars().next() {
+        Some('~') => TILDE,
+        None => END,
+        Some('^') => CARET,
+        Some(c) if c.is_ascii_digit() => NUMBER,
+        Some(_) => WORD,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use patch::ssvc::CveIntel;
 use sources::Found;
 
 use super::scan::ScanLine;
@@ -24,20 +25,7 @@ pub fn look_up(_path: &Path, _packages: &[Found]) -> Result<Vec<Advice>, Failure
     Ok(Vec::new())
 }
 
-/// What the feeds say of some vulnerabilities, taken together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CveFacts {
-    /// Ids that CISA lists as exploited.
-    pub known_exploited: Vec<String>,
-    /// The highest EPSS probability, parts per million.
-    pub epss_ppm_max: Option<u32>,
-    /// Whether a public proof of concept is known.
-    pub public_poc: Option<bool>,
-    /// Whether exploitation can be automated.
-    pub automatable: Option<bool>,
-}
-
-/// Looks vulnerabilities up.
-pub fn cve_facts(_path: &Path, _ids: &[String]) -> CveFacts {
-    CveFacts::default()
+/// What the feeds say of vulnerabilities.
+pub fn cve_intel(_path: &Path, ids: &[String]) -> Vec<CveIntel> {
+    ids.iter().map(|id| CveIntel { cve: id.clone(), ..CveIntel::default() }).collect()
 }

@@ -1,18 +1,14 @@
-//! From updates that wait and advice to the few cases that a person should look at: one a source
-//! package, ordered by the SSVC deployer tree with exposure and use as facts.
+//! From lines to the few cases that a person should look at: findings with what is known of their
+//! risk, grouped by `patch::cases`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use patch::ssvc::{RiskInputs, Use, prioritise};
-use spine::{Case, CaseEvent, CaseState, Finding, FindingId, FindingKind, Package, Status};
+use patch::cases::{Assessed, build_cases};
+use patch::ssvc::{CveIntel, Listening, RiskInputs, human_impact};
+use spine::{Case, Finding, FindingId, FindingKind, Package, SourcePackage, Status};
 
 use super::live::LiveFacts;
-use super::scan::{Scan, ScanLine};
+use super::scan::ScanLine;
 use super::session::Session;
 use crate::failure::{Failure, OrHint as _};
-
-/// The most ids named in one sentence.
-const IDS_SHOWN: usize = 6;
 
 /// The findings and cases of a session, carried over from earlier cases of the same host.
 pub fn of_session(
@@ -20,50 +16,35 @@ pub fn of_session(
     before: &[Case],
     now_ms: i64,
 ) -> Result<(Vec<Finding>, Vec<Case>), Failure> {
-    let help = "report this as a defect";
-    let mut groups: BTreeMap<String, Vec<ScanLine>> = BTreeMap::new();
-    for line in session.lines(false) {
-        let subject = line.source.clone().unwrap_or_else(|| line.package.clone());
-        groups.entry(subject).or_default().push(line);
-    }
-    let known: BTreeMap<_, &Case> = before.iter().map(|case| (case.id, case)).collect();
-    let (mut findings, mut cases) = (Vec::new(), Vec::new());
-    let mut seen = BTreeSet::new();
-    for (subject, lines) in groups {
-        let id = Case::identity(session.host, "patch", &subject)
-            .or_hint("the case has no identity", help)?;
-        let own: Vec<Finding> = lines.iter().map(|line| finding(session, line, now_ms)).collect();
-        let mut case = case_of(session, &subject, &lines, now_ms);
-        case.id = id;
-        case.findings = own.iter().map(|finding| finding.id).collect();
-        if let Some(earlier) = known.get(&id) {
-            carry_over(&mut case, earlier, now_ms);
-        }
-        seen.insert(id);
-        findings.extend(own);
-        cases.push(case);
-    }
-    // What an earlier scan found and this one, which looked everywhere, does not: it is fixed.
-    if session.scan.unknown.is_empty() {
-        for earlier in before.iter().filter(|case| case.kind == "patch" && !seen.contains(&case.id))
-        {
-            let mut case = earlier.clone();
-            if case.state != CaseState::Fixed && case.step(CaseEvent::Confirm, now_ms).is_ok() {
-                cases.push(case);
-            }
-        }
-    }
-    Ok((findings, cases))
+    let assessed: Vec<Assessed> = session
+        .lines(false)
+        .iter()
+        .map(|line| Assessed {
+            finding: finding(session, line, now_ms),
+            risk: risk(session, line),
+            users: users(session.scan.live.as_ref(), &line.package),
+        })
+        .collect();
+    let scan = patch::cases::Scan {
+        host: session.host,
+        started_ms: session.started_ms,
+        now_ms,
+        complete: session.scan.unknown.is_empty(),
+    };
+    let cases = build_cases(&scan, &assessed, before)
+        .or_hint("a case has no identity", "report this as a defect")?;
+    Ok((assessed.into_iter().map(|assessed| assessed.finding).collect(), cases))
 }
 
 fn finding(session: &Session<'_>, line: &ScanLine, now_ms: i64) -> Finding {
     let (clock, rng) = session.rim();
+    let source = line.source.clone();
     let package = Package {
         ecosystem: line.ecosystem.clone(),
         name: line.package.clone(),
         version: line.installed.clone(),
         arch: line.arch.clone(),
-        source: None,
+        source: source.map(|name| SourcePackage { name, version: line.installed.clone() }),
         location: line.location.clone(),
     };
     Finding {
@@ -77,119 +58,76 @@ fn finding(session: &Session<'_>, line: &ScanLine, now_ms: i64) -> Finding {
     }
 }
 
-fn case_of(session: &Session<'_>, subject: &str, lines: &[ScanLine], now_ms: i64) -> Case {
-    let ids: BTreeSet<String> = lines.iter().flat_map(|line| line.ids.iter().cloned()).collect();
-    let ids: Vec<String> = ids.into_iter().collect();
-    let programs = programs(session.scan.live.as_ref(), lines);
-    let (priority, why) = prioritise(&session.risk(&ids, use_of(&session.scan, lines)));
-    let mut explanation = why;
-    explanation.extend(sentence_of_ids(&ids));
-    if let Some(text) = sentence_of_programs(&programs) {
-        explanation.push(text);
-    }
-    if lines.iter().any(|line| line.status == Status::Unknown) {
-        explanation.push("what the update fixes is not known yet".into());
-    }
-    let waiting = lines.iter().filter(|line| line.fixed.is_some()).count();
-    let title = match (ids.len(), waiting) {
-        (0, _) => format!("an update waits for {subject}"),
-        (1, 0) => format!("{subject} has a known vulnerability, and no fix is known here"),
-        (n, 0) => format!("{subject} has {n} known vulnerabilities, and no fix is known here"),
-        (1, _) => format!("a fix waits for {subject}: it closes a known vulnerability"),
-        (n, _) => format!("a fix waits for {subject}: it closes {n} known vulnerabilities"),
+fn risk(session: &Session<'_>, line: &ScanLine) -> RiskInputs {
+    let live = session.scan.live.as_ref();
+    let in_use = live.and_then(|live| live.in_use.get(&line.package));
+    let whole = live.is_some_and(LiveFacts::is_complete);
+    let listening = match in_use {
+        Some(in_use) if in_use.exposed => Some(Listening::Network),
+        Some(_) => Some(Listening::No),
+        None => whole.then_some(Listening::No),
     };
-    Case {
-        id: spine::CaseId(spine::Digest([0; 32])),
-        host: session.host,
-        kind: "patch".into(),
-        subject: subject.to_owned(),
-        title,
-        priority,
-        state: CaseState::Open,
-        owner: None,
-        findings: Vec::new(),
-        ids,
-        explanation,
-        created_ms: now_ms,
-        updated_ms: now_ms,
+    let mapped = if in_use.is_some() { Some(true) } else { whole.then_some(false) };
+    let site = session.site();
+    let mut cves = session.cve_intel(&line.ids);
+    cves.retain(|cve: &CveIntel| !cve.cve.is_empty());
+    RiskInputs {
+        cves,
+        fixes_vulnerability: match line.status {
+            Status::Affected => Some(true),
+            Status::NotAffected => Some(false),
+            Status::Unknown | Status::Fixed => None,
+        },
+        listening,
+        mapped,
+        human_impact: human_impact(site.profile, site.machine_class),
     }
 }
 
-fn sentence_of_ids(ids: &[String]) -> Option<String> {
-    if ids.is_empty() {
-        return None;
-    }
-    let shown: Vec<&str> = ids.iter().rev().take(IDS_SHOWN).map(String::as_str).collect();
-    let more = ids.len() - shown.len();
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-    Some(format!("it closes {}{rest}", shown.join(", ")))
-}
-
-fn sentence_of_programs(programs: &BTreeSet<String>) -> Option<String> {
-    if programs.is_empty() {
-        return None;
-    }
-    let names: Vec<&str> =
-        programs.iter().map(|path| path.rsplit('/').next().unwrap_or(path)).take(5).collect();
-    Some(format!("in use by {}", names.join(", ")))
-}
-
-fn programs(live: Option<&LiveFacts>, lines: &[ScanLine]) -> BTreeSet<String> {
-    let Some(live) = live else { return BTreeSet::new() };
-    let in_use = lines.iter().filter_map(|line| live.in_use.get(&line.package));
-    in_use.flat_map(|in_use| in_use.programs.iter().cloned()).collect()
-}
-
-/// Whether the code of these packages is in use, as far as it could be looked at.
-fn use_of(scan: &Scan, lines: &[ScanLine]) -> Use {
-    let Some(live) = &scan.live else { return Use::Unknown };
-    let in_use: Vec<_> = lines.iter().filter_map(|line| live.in_use.get(&line.package)).collect();
-    if in_use.iter().any(|in_use| in_use.exposed) {
-        Use::Exposed
-    } else if !in_use.is_empty() {
-        Use::Running
-    } else if live.is_complete() {
-        Use::Idle
-    } else {
-        Use::Unknown
-    }
-}
-
-/// An earlier case goes on: its age, its owner and where it stands stay, unless the scan says more.
-fn carry_over(case: &mut Case, earlier: &Case, now_ms: i64) {
-    case.created_ms = earlier.created_ms;
-    case.owner.clone_from(&earlier.owner);
-    case.state = earlier.state;
-    let again = match earlier.state {
-        CaseState::Fixed => Some(CaseEvent::Reopen),
-        CaseState::Verifying => Some(CaseEvent::Contradict),
-        // What a person set aside comes back only when there is more to it than before.
-        CaseState::Dismissed | CaseState::Accepted
-            if case.priority > earlier.priority || case.ids.len() > earlier.ids.len() =>
-        {
-            Some(CaseEvent::Reopen)
+/// Programs that run code of a package, with the port where one listens.
+fn users(live: Option<&LiveFacts>, package: &str) -> Vec<String> {
+    let Some(live) = live else { return Vec::new() };
+    let Some(in_use) = live.in_use.get(package) else { return Vec::new() };
+    let name = |path: &String| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let phrase = |program: &String| {
+        let port = live
+            .listeners
+            .iter()
+            .find(|listener| !listener.loopback && listener.program.as_ref() == Some(program));
+        match port {
+            Some(listener) => format!("{}, listening on port {}", name(program), listener.port),
+            None => name(program),
         }
-        _ => None,
     };
-    if let Some(event) = again {
-        // Every state above has this step.
-        let _ = case.step(event, now_ms);
-    }
+    in_use.programs.iter().map(phrase).collect()
 }
 
-impl Session<'_> {
-    /// What is known of the risk of these ids.
-    fn risk(&self, ids: &[String], in_use: Use) -> RiskInputs {
-        let site = self.site();
-        let facts = self.cve_facts(ids);
-        RiskInputs {
-            known_exploited: facts.known_exploited,
-            epss_ppm_max: facts.epss_ppm_max,
-            public_poc: facts.public_poc,
-            automatable: facts.automatable,
-            in_use,
-            profile: site.profile,
-            machine_class: site.machine_class,
-        }
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::agent::live::{InUse, Listener};
+
+    #[test]
+    fn a_program_that_listens_is_named_with_its_port() {
+        let program = "/usr/sbin/nginx".to_owned();
+        let listener = Listener {
+            protocol: "tcp".into(),
+            address: "0.0.0.0".parse().unwrap(),
+            port: 443,
+            uid: 0,
+            program: Some(program.clone()),
+            package: Some("nginx".into()),
+            loopback: false,
+        };
+        let in_use = InUse { programs: [program].into(), ..InUse::default() };
+        let live = LiveFacts {
+            listeners: vec![listener],
+            in_use: BTreeMap::from([("libssl3".to_owned(), in_use)]),
+            ..LiveFacts::default()
+        };
+        assert_eq!(users(Some(&live), "libssl3"), ["nginx, listening on port 443"]);
+        assert!(users(Some(&live), "zlib1g").is_empty());
     }
 }

@@ -72,13 +72,7 @@ fn read_one(candidate: &Candidate) -> Changes {
         Err(error) => return unknown(format!("the changelog cannot be read: {error}")),
     };
     let found = patch::changelog::cves_between(&text, &candidate.installed, &candidate.candidate);
-    let cut = "the changelog does not reach back to the installed version";
-    Changes {
-        ids: found.ids,
-        entries: found.entries_read,
-        unknown: (!found.complete).then(|| cut.to_owned()),
-        in_package: None,
-    }
+    Changes { ids: found.ids, entries: found.entries_read, unknown: found.gap, in_package: None }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What is installed under a root, and what its package manager could install instead. Runs in a
 //! worker: everything it reads may be hostile.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use durable::{Files as _, StdFiles};
-use patch::pending::{self, Installed, Offer, Preferences};
+use patch::pending::{AvailableDeb, CandidateSearch, InstalledDeb, Preferences, ReleaseFacts};
 use serde::{Deserialize, Serialize};
 use sources::apt::index::IndexVersion;
 use sources::apt::lists::{LISTS_FOLDER, ListsQuery};
@@ -13,6 +15,7 @@ use sources::ecosystem::{Flag, Found};
 use sources::inventory::FileReport;
 use sources::os_release::OsRelease;
 use sources::{RootTree, Scope, Tree as _};
+use spine::SourcePackage;
 
 /// The name of the cached index in the worker's cache folder.
 const INDEX_FILE: &str = "packages.index";
@@ -206,66 +209,100 @@ fn upgrades(tree: &RootTree, index: &IndexReader, result: &mut InventoryResult) 
     result.unknown.extend(index.problems.iter().cloned());
     let broken = index.files.iter().filter_map(|file| Some((&file.name, file.problem.as_ref()?)));
     result.unknown.extend(broken.map(|(name, problem)| format!("`{name}`: {problem}")));
-    let texts = preference_texts(tree);
-    let preferences = Preferences::parse(texts.iter().map(String::as_str));
-    result.unknown.extend(preferences.problems.iter().cloned());
-    let mut upgrades = Vec::new();
-    for found in &result.packages {
-        match upgrade_of(found, index, &preferences) {
-            Ok(upgrade) => upgrades.extend(upgrade),
-            Err(error) => result.unknown.push(format!("`{}`: {error}", found.package.name)),
+    let mut preferences = Preferences::none();
+    for text in preference_texts(tree) {
+        if let Err(error) = preferences.read(&text) {
+            result.unknown.push(format!("apt's preferences: {error}"));
         }
     }
-    upgrades.sort_by(|a, b| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
-    result.upgrades = upgrades;
+    result.unknown.extend(preferences.not_understood().iter().cloned());
+    let native = native_architecture(&result.packages);
+    let installed =
+        result.packages.iter().filter(|found| found.package.arch.is_some()).map(|f| InstalledDeb {
+            package: f.package.clone(),
+            hold: f.flags.contains(&Flag::Hold),
+            essential: f.flags.contains(&Flag::Essential),
+        });
+    let mut search = CandidateSearch::new(installed, &preferences, &native);
+    let names: BTreeSet<&str> = result.packages.iter().map(|f| f.package.name.as_str()).collect();
+    let mut releases = BTreeMap::new();
+    for name in names {
+        for version in index.versions(name) {
+            if search.wants(name, version.architecture) {
+                let release = releases
+                    .entry(version.suite.prefix.clone())
+                    .or_insert_with(|| Arc::new(release_of(version.suite, &native)));
+                search.offer(available(name, &version, Arc::clone(release)));
+            }
+        }
+    }
+    if search.dropped() > 0 {
+        result.unknown.push(format!("{} versions were too many to compare", search.dropped()));
+    }
+    result.upgrades = search.upgrades().iter().map(upgrade_of).collect();
 }
 
-fn upgrade_of(
-    found: &Found,
-    index: &IndexReader,
-    preferences: &Preferences,
-) -> Result<Option<Upgrade>, patch::version::VersionError> {
-    let package = &found.package;
-    let Some(arch) = package.arch.as_deref() else { return Ok(None) };
-    let versions = index.versions(&package.name);
-    let offers: Vec<Offer<'_>> = versions
-        .iter()
-        .map(|version| Offer {
-            version: version.version,
-            arch: version.architecture,
-            suite: &version.suite.suite,
-            codename: &version.suite.codename,
-            origin: &version.suite.origin,
-            label: &version.suite.label,
-            site: version.suite.prefix.split('_').next().unwrap_or_default(),
-            priority: version.suite.priority,
-            phased_percent: version.phased_percent,
-        })
-        .collect();
-    let installed = Installed { name: &package.name, arch, version: &package.version };
-    let Some(chosen) = pending::upgrade(&installed, &offers, preferences)? else { return Ok(None) };
-    let Some(version) = versions.get(chosen) else { return Ok(None) };
-    // The same version may stand in several suites; one for security fixes says the most.
-    let same =
-        |other: &&IndexVersion<'_>| other.version == version.version && is_security(other.suite);
-    let security = versions.iter().find(same);
-    let suite = security.unwrap_or(version).suite;
-    let (source, source_from) = package.source.as_ref().map_or_else(
-        || (package.name.clone(), package.version.clone()),
-        |source| (source.name.clone(), source.version.clone()),
-    );
-    Ok(Some(Upgrade {
-        name: package.name.clone(),
+/// dpkg's own architecture: the one that most packages have.
+fn native_architecture(packages: &[Found]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for arch in packages.iter().filter_map(|found| found.package.arch.as_deref()) {
+        if arch != "all" {
+            *counts.entry(arch).or_default() += 1;
+        }
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map_or("all", |(arch, _)| arch).to_owned()
+}
+
+fn release_of(suite: &Suite, native: &str) -> ReleaseFacts {
+    let (site, rest) = suite.prefix.split_once('_').unwrap_or(("", &suite.prefix));
+    let named = rest.split_once("_dists_").map_or(rest, |(_, named)| named);
+    ReleaseFacts {
+        suite: named.trim_end_matches('_').replace('_', "/"),
+        site: site.to_owned(),
+        origin: suite.origin.clone(),
+        label: suite.label.clone(),
+        archive: suite.suite.clone(),
+        codename: suite.codename.clone(),
+        arch: native.to_owned(),
+        not_automatic: suite.priority < 500,
+        but_automatic_upgrades: suite.priority == 100,
+        ..ReleaseFacts::default()
+    }
+}
+
+fn available(name: &str, version: &IndexVersion<'_>, release: Arc<ReleaseFacts>) -> AvailableDeb {
+    AvailableDeb {
+        name: name.to_owned(),
         arch: version.architecture.to_owned(),
-        from: package.version.clone(),
-        to: version.version.to_owned(),
-        source,
+        version: version.version.to_owned(),
+        source: Some(SourcePackage {
+            name: version.source_name.to_owned(),
+            version: version.source_version.to_owned(),
+        }),
+        filename: String::new(),
+        size: 0,
+        sha256: String::new(),
+        release,
+    }
+}
+
+fn upgrade_of(upgrade: &patch::pending::Upgrade) -> Upgrade {
+    let (installed, candidate) = (&upgrade.installed.package, &upgrade.candidate);
+    let (source_from, source_to) = upgrade.source_versions();
+    let security = |release: &&Arc<ReleaseFacts>| release.codename.ends_with("-security");
+    let release = upgrade.releases.iter().find(security).unwrap_or(&candidate.release);
+    Upgrade {
+        name: installed.name.clone(),
+        arch: candidate.arch.clone(),
+        from: installed.version.clone(),
+        to: candidate.version.clone(),
+        source: installed.source.as_ref().map_or(&installed.name, |source| &source.name).clone(),
         source_from,
-        source_to: version.source_version.to_owned(),
-        suite: if suite.codename.is_empty() { suite.suite.clone() } else { suite.codename.clone() },
-        security: security.is_some(),
-        held: found.flags.contains(&Flag::Hold),
-    }))
+        source_to,
+        suite: release.codename.clone(),
+        security: upgrade.is_from_security(),
+        held: upgrade.is_held(),
+    }
 }
 
 /// The texts of apt's preferences, in apt's order.

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use patch::ssvc::CveIntel;
 use serde_json::json;
 use spine::{Case, Clock as _, HostId};
 use store::{CaseFilter, HostRecord, SqliteState, State as _};
 
-use super::advisories::{self, CveFacts};
+use super::advisories;
 use super::changelogs::{Candidate, ChangelogJob, Changes};
 use super::executor::{self, Refreshed};
 use super::inventory::Upgrade;
@@ -31,6 +32,8 @@ pub struct Session<'a> {
     pub root: PathBuf,
     /// The id under which the root is kept.
     pub host: HostId,
+    /// When it began, milliseconds since the Unix epoch.
+    pub started_ms: i64,
     state: SqliteState,
     refreshed: Option<Refreshed>,
     /// What was found.
@@ -45,6 +48,16 @@ pub fn agent_dir(data_dir: &Path) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(&dir)?;
     give_to_agent(&dir)?;
     Ok(dir)
+}
+
+/// Where `ringfort up` leaves what it saw of processes and sockets.
+pub fn live_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("agent/live.json")
+}
+
+/// The store of advisories.
+pub fn feeds_db(data_dir: &Path) -> PathBuf {
+    data_dir.join("agent/feeds.db")
 }
 
 /// Hands a file or folder to the unprivileged user, if this process is root.
@@ -88,6 +101,7 @@ impl<'a> Session<'a> {
             context,
             root,
             host,
+            started_ms: SystemClock.now_ms(),
             state,
             refreshed: None,
             scan: Scan::default(),
@@ -114,8 +128,9 @@ impl<'a> Session<'a> {
             distribution: wanted.distribution,
             lists_dir: self.lists_dir(),
             cache_dir: Some(cache_dir),
-            feeds_db: Some(dir.join("feeds.db")),
-            live: wanted.distribution && scan::is_this_machine(&self.root),
+            feeds_db: Some(feeds_db(&self.context.config.data_dir)),
+            live: (wanted.distribution && scan::is_this_machine(&self.root))
+                .then(|| live_file(&self.context.config.data_dir)),
         })
     }
 
@@ -320,17 +335,9 @@ impl<'a> Session<'a> {
         &self.context.config.site
     }
 
-    /// What the feeds say of vulnerabilities.
-    pub fn cve_facts(&self, ids: &[String]) -> CveFacts {
-        self.context
-            .config
-            .data_dir
-            .join("agent/feeds.db")
-            .exists()
-            .then(|| {
-                advisories::cve_facts(&self.context.config.data_dir.join("agent/feeds.db"), ids)
-            })
-            .unwrap_or_default()
+    /// What the feeds say of vulnerabilities; an id that no feed knows comes without facts.
+    pub fn cve_intel(&self, ids: &[String]) -> Vec<CveIntel> {
+        advisories::cve_intel(&feeds_db(&self.context.config.data_dir), ids)
     }
 
     /// The state, for what comes after a scan.

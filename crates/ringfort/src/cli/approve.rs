@@ -98,8 +98,7 @@ mod tests {
     #[test]
     fn a_window_has_two_ends_and_reads_as_a_time() {
         assert_eq!(parsed(&["approve", "ab"]).unwrap(), ApprovalWindow::Now);
-        let line =
-            ["approve", "ab", "--from", "2026-11-24T02:00Z", "--until", "2026-11-24T04:00Z"];
+        let line = ["approve", "ab", "--from", "2026-11-24T02:00Z", "--until", "2026-11-24T04:00Z"];
         assert!(matches!(parsed(&line).unwrap(), ApprovalWindow::Scheduled { .. }));
         let line = ["approve", "ab", "--from", "tonight", "--until", "tomorrow"];
         assert!(parsed(&line).is_err());

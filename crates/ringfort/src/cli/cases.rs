@@ -5,10 +5,11 @@
 //! more to it than before.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use spine::{Case, CaseEvent, Clock as _, Priority};
+use spine::{Case, CaseEvent, Clock as _};
 use store::{CaseFilter, State as _};
 
 use crate::agent::session::open_state;
+use crate::cli_support::{case_line, when};
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::rim::{SystemClock, time_text};
@@ -79,7 +80,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         if context.json {
             context.print_json(case)?;
         } else {
-            context.print(line(case));
+            context.print(case_line(case));
         }
     }
     if cases.is_empty() {
@@ -90,23 +91,6 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         return Ok(if hosts.iter().any(doubt) { Exit::Unknown } else { Exit::Done });
     }
     Ok(Exit::Findings)
-}
-
-/// When to act, in plain words.
-pub fn when(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Immediate => "now",
-        Priority::OutOfCycle => "soon",
-        Priority::Scheduled => "planned",
-        Priority::Defer => "later",
-    }
-}
-
-/// One line for a list.
-pub fn line(case: &Case) -> String {
-    let text = format!("{:<8} {}  {}", when(case.priority), case.id.short(), case.title);
-    let why = case.explanation.first().map_or(String::new(), |why| format!(" ({why})"));
-    inert(&(text + &why))
 }
 
 fn show(context: &Context, case: &Case) -> Result<(), Failure> {
@@ -132,6 +116,7 @@ fn show(context: &Context, case: &Case) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spine::Priority;
 
     #[test]
     fn setting_aside_needs_a_case() {
@@ -142,8 +127,9 @@ mod tests {
 
     #[test]
     fn urgent_words_are_short_and_different() {
-        let words = [Priority::Defer, Priority::Scheduled, Priority::OutOfCycle, Priority::Immediate]
-            .map(when);
+        let words =
+            [Priority::Defer, Priority::Scheduled, Priority::OutOfCycle, Priority::Immediate]
+                .map(when);
         assert_eq!(words, ["later", "planned", "soon", "now"]);
     }
 }

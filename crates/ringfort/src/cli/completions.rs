@@ -11,13 +11,8 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::verbs::{self, Verb};
 
 /// The verb.
-pub const VERB: Verb = Verb {
-    name: "completions",
-    about: "Print completions for a shell",
-    hidden: false,
-    args,
-    run,
-};
+pub const VERB: Verb =
+    Verb { name: "completions", about: "Print completions for a shell", hidden: false, args, run };
 
 fn args(command: Command) -> Command {
     command.arg(

@@ -44,6 +44,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
             "start it with `ringfort up` as root; without root ringfort observes",
         ));
     }
+    super::agent::end_with_parent()?;
     let rim = (Arc::new(SystemClock) as Arc<_>, Arc::new(OsRng) as Arc<_>);
     let config = context.config_file.as_deref();
     let (executor, warnings) = Executor::open(&context.config.data_dir, config, rim)?;

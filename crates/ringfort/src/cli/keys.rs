@@ -10,15 +10,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
-use crate::context::{Context, inert};
 use crate::cli_support::{consent, said};
+use crate::context::{Context, inert};
 use crate::exec::client::Client;
 use crate::exec::protocol::Request;
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::keys::{self, key_id};
 use crate::rim::{OsRng, time_text};
 use crate::verbs::Verb;
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 /// The verb.
 pub const VERB: Verb = Verb {

@@ -111,7 +111,9 @@ pub fn apply(
     let left: Vec<String> = plan
         .steps
         .iter()
-        .flat_map(|step| step.params.get("packages").and_then(|p| p.as_array()).into_iter().flatten())
+        .flat_map(|step| {
+            step.params.get("packages").and_then(|p| p.as_array()).into_iter().flatten()
+        })
         .filter_map(|package| package["name"].as_str())
         .filter(|name| after.scan.inventory.upgrades.iter().any(|upgrade| upgrade.name == *name))
         .map(str::to_owned)

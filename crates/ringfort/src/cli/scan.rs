@@ -108,7 +108,9 @@ fn text(line: &ScanLine) -> String {
     let to = line.fixed.as_deref().map_or(String::new(), |fixed| format!(" -> {fixed}"));
     let ids = match line.ids.len() {
         0 => String::new(),
-        n if n > 4 => format!("  {} and {} more", line.ids.get(..4).unwrap_or(&[]).join(" "), n - 4),
+        n if n > 4 => {
+            format!("  {} and {} more", line.ids.get(..4).unwrap_or(&[]).join(" "), n - 4)
+        }
         _ => format!("  {}", line.ids.join(" ")),
     };
     inert(&format!("{mark} {} {}{to}{ids}", line.package, line.installed))

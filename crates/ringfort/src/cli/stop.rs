@@ -15,13 +15,8 @@ use crate::keys;
 use crate::verbs::Verb;
 
 /// The verb.
-pub const VERB: Verb = Verb {
-    name: "stop",
-    about: "Pull the kill switch, or release it",
-    hidden: false,
-    args,
-    run,
-};
+pub const VERB: Verb =
+    Verb { name: "stop", about: "Pull the kill switch, or release it", hidden: false, args, run };
 
 fn args(command: Command) -> Command {
     command

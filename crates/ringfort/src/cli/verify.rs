@@ -64,10 +64,13 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         None => std::fs::read_to_string(exec_dir.join("ledger.vkey"))
             .or_hint("the log's public key cannot be read", help)?,
     };
-    let key: VerifierKey = text.trim().parse().or_hint("the log's public key is malformed", help)?;
+    let key: VerifierKey =
+        text.trim().parse().or_hint("the log's public key is malformed", help)?;
     let against = matches
         .get_one::<PathBuf>("against")
-        .map(|path| std::fs::read_to_string(path).or_hint("the old checkpoint cannot be read", help))
+        .map(|path| {
+            std::fs::read_to_string(path).or_hint("the old checkpoint cannot be read", help)
+        })
         .transpose()?;
     context.progress(format!("checking `{}`", dir.display()));
     let files: Arc<dyn Files> = Arc::new(StdFiles);

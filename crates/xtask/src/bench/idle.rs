@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::process::Service;
 use super::scan::release_binary;
-use super::{Figure, NoFigure};
+use super::{Figure, Goal, NoFigure};
 
 const FIRST_CASE_S_GOAL: f64 = 60.0;
 const IDLE_RSS_MB_GOAL: f64 = 80.0;
@@ -55,8 +55,12 @@ fn measure_in(binary: &Path, data: &Path) -> Result<Vec<Figure>, NoFigure> {
     let first_case_s = started.elapsed().as_secs_f64();
     std::thread::sleep(SETTLE);
     let idle_mb = service.rss_mb();
-    let figure =
-        |name: &str, ours, goal_max| Figure { name: name.into(), ours, peer: None, goal_max };
+    let figure = |name: &str, ours, max| Figure {
+        name: name.into(),
+        ours,
+        peer: None,
+        goal: Goal::ValueMax(max),
+    };
     Ok(vec![
         figure("seconds to the first case", first_case_s, FIRST_CASE_S_GOAL),
         figure("memory MB of all processes, idle", idle_mb, IDLE_RSS_MB_GOAL),

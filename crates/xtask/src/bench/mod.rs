@@ -17,8 +17,17 @@ pub struct Figure {
     pub ours: f64,
     /// The peer's name and value, where there is a peer.
     pub peer: Option<(&'static str, f64)>,
-    /// What we promise: the value, or the ratio to the peer where there is one, at most.
-    pub goal_max: f64,
+    /// What we promise.
+    pub goal: Goal,
+}
+
+/// What we promise.
+#[derive(Clone, Copy)]
+pub enum Goal {
+    /// Our value, at most.
+    ValueMax(f64),
+    /// Our value by the peer's, at most.
+    RatioMax(f64),
 }
 
 /// Why there is no figure, in one sentence that ends with what to do.
@@ -69,25 +78,28 @@ pub fn run(root: &Path, names: &[&str]) -> ExitCode {
 }
 
 impl Figure {
-    /// What is held against the goal.
-    fn value(&self) -> f64 {
-        self.peer.map_or(self.ours, |(_, peer)| self.ours / peer)
+    /// Our value by the peer's.
+    fn ratio(&self) -> f64 {
+        self.peer.map_or(f64::NAN, |(_, theirs)| self.ours / theirs)
     }
 
     fn is_met(&self) -> bool {
-        self.value() <= self.goal_max
+        match self.goal {
+            Goal::ValueMax(max) => self.ours <= max,
+            Goal::RatioMax(max) => self.ratio() <= max,
+        }
     }
 
     fn line(&self) -> String {
+        let peer = self.peer.map_or_else(String::new, |(peer, theirs)| {
+            format!(", {peer} {theirs:.3}, ratio {:.3}", self.ratio())
+        });
+        let goal = match self.goal {
+            Goal::ValueMax(max) => format!("ours <= {max}"),
+            Goal::RatioMax(max) => format!("ratio <= {max}"),
+        };
         let word = if self.is_met() { "met" } else { "MISSED" };
-        let (name, ours, goal) = (&self.name, self.ours, self.goal_max);
-        match self.peer {
-            Some((peer, theirs)) => format!(
-                "{name}: ours {ours:.3}, {peer} {theirs:.3}, ratio {:.3} (goal <= {goal}: {word})",
-                self.value()
-            ),
-            None => format!("{name}: {ours:.3} (goal <= {goal}: {word})"),
-        }
+        format!("{}: ours {:.3}{peer} (goal: {goal}: {word})", self.name, self.ours)
     }
 }
 
@@ -115,13 +127,17 @@ mod tests {
 
     #[test]
     fn a_figure_is_held_against_its_goal() {
-        let mut figure =
-            Figure { name: "wall s".into(), ours: 0.2, peer: Some(("peer", 0.5)), goal_max: 0.5 };
-        assert_eq!(figure.line(), "wall s: ours 0.200, peer 0.500, ratio 0.400 (goal <= 0.5: met)");
-        figure.peer = None;
-        figure.goal_max = 0.1;
-        assert_eq!(figure.line(), "wall s: 0.200 (goal <= 0.1: MISSED)");
-        figure.ours = f64::NAN;
+        let (name, peer) = ("wall s".to_owned(), Some(("peer", 0.5)));
+        let mut figure = Figure { name, ours: 0.2, peer, goal: Goal::RatioMax(0.5) };
+        assert_eq!(
+            figure.line(),
+            "wall s: ours 0.200, peer 0.500, ratio 0.400 (goal: ratio <= 0.5: met)"
+        );
+        figure.goal = Goal::ValueMax(0.1);
         assert!(!figure.is_met());
+        figure.peer = None;
+        assert_eq!(figure.line(), "wall s: ours 0.200 (goal: ours <= 0.1: MISSED)");
+        figure.goal = Goal::RatioMax(9.0);
+        assert!(!figure.is_met(), "no peer, no ratio");
     }
 }

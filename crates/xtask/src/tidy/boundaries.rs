@@ -64,21 +64,20 @@ fn is_literal(masked: &str, at: usize, len: usize) -> bool {
     !item.copied().any(word) && !before.ends_with('>') && !before.ends_with('&')
 }
 
-/// `Command::new` stands in four places only (clippy's `disallowed-methods` says the same; this
-/// also holds where somebody expects that lint away).
+/// `std::process::Command` is named in four places only (clippy's `disallowed-methods` says the
+/// same; this also holds where somebody expects that lint away).
 pub fn processes(repository: &Repository) -> Vec<Failure> {
     let mut failures = Vec::new();
     let elsewhere = |file: &RustFile<'_>| !PROCESS_PLACES.iter().any(|p| file.path.starts_with(p));
     for file in repository.rust().filter(elsewhere) {
-        for (at, _) in file.masked.match_indices("Command::new") {
+        for at in source::words(&file.masked, "process") {
             let line = source::line_of(&file.masked, at);
-            let before = file.masked.get(..at).unwrap_or_default();
-            let other = before.ends_with("clap::") || before.ends_with(|c: char| c.is_alphabetic());
-            if !other && !file.is_test_line(line) {
+            let after = file.masked.get(at + "process".len()..).unwrap_or_default();
+            if names_command(after) && !file.is_test_line(line) {
                 failures.push(Failure::at(
                     file.path,
                     line,
-                    "starts a process",
+                    "may start processes",
                     "processes are started in act, ringfort/src/exec, xtask and testkit only; \
                      make it an actuator, or read what you need without a process",
                 ));
@@ -86,6 +85,16 @@ pub fn processes(repository: &Repository) -> Vec<Failure> {
         }
     }
     failures
+}
+
+/// Whether `Command` (or everything) is taken from the module whose name ends before `after`.
+fn names_command(after: &str) -> bool {
+    let Some(after) = after.strip_prefix("::") else { return false };
+    let list = after.strip_prefix('{').and_then(|rest| rest.split('}').next());
+    match list {
+        Some(list) => !source::words(list, "Command").is_empty() || list.contains('*'),
+        None => source::words(after, "Command").first() == Some(&0) || after.starts_with('*'),
+    }
 }
 
 /// The kernel crates deny every way to panic, in their `lib.rs`.
@@ -151,7 +160,23 @@ mod tests {
         assert_eq!(count("crates/ringfort/src/exec/run.rs", text), 0);
         assert_eq!(count("crates/act/src/lib.rs", text), 0);
         assert_eq!(count("crates/ringfort/tests/scan.rs", text), 0);
-        assert_eq!(count("crates/ringfort/src/cli/scan.rs", "clap::Command::new(\"x\")"), 0);
+        let scan = "crates/ringfort/src/cli/scan.rs";
+        for text in [
+            "use clap::Command;\nfn f() { Command::new(\"x\"); }",
+            "use std::os::unix::process::CommandExt;",
+            "use std::process::{self, ExitCode};",
+            "use rustix::process::geteuid;",
+            "// std::process::Command",
+        ] {
+            assert_eq!(count(scan, text), 0, "{text}");
+        }
+        for text in [
+            "use std::process::{ExitCode, Command};",
+            "use std::process;\nfn f() { process::Command::new(\"x\"); }",
+            "use std::process::*;",
+        ] {
+            assert_eq!(count(scan, text), 1, "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The size ratchet: Rust files up to 500 lines without their tests, functions up to 70 lines,
-//! 100 columns. What is over stands in `crates/xtask/ratchet.toml` with its size, which may only
+//! 100 columns (140 where text in quotes makes it so, which is better found in one piece). What is
+//! over stands in `crates/xtask/ratchet.toml` with its size, which may only
 //! shrink: an entry that is larger than the thing it stands for fails as well.
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ const RATCHET: &str = "crates/xtask/ratchet.toml";
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
+const COLUMNS_WITH_TEXT_MAX: usize = 140;
 
 /// The exceptions, by place.
 #[derive(Debug, Default, Deserialize)]
@@ -88,17 +90,25 @@ impl Sizes {
                 size.and_modify(|known| *known = lines.max(*known)).or_insert(lines);
             }
         }
-        let wide = file.text.lines().filter(|line| is_wide(line)).count();
+        let lines = file.text.lines().zip(file.masked.lines());
+        let wide = lines.filter(|(line, code)| is_wide(line, code)).count();
         self.wide_lines.insert(file.path.to_owned(), wide);
     }
 }
 
-/// Whether a line is over 100 columns and could be shorter: rows of tables in docs and lines that
-/// hold an address cannot be wrapped.
-fn is_wide(line: &str) -> bool {
+/// Whether a line is too wide and could be shorter: rows of tables in docs and lines that hold an
+/// address cannot be wrapped. `code` is the line without comments and text in quotes.
+fn is_wide(line: &str, code: &str) -> bool {
+    let columns = line.chars().count();
     let start = line.trim_start();
-    let unbreakable = start.starts_with("//! |") || start.starts_with("/// |");
-    line.chars().count() > COLUMNS_MAX && !unbreakable && !line.contains("://")
+    if columns <= COLUMNS_MAX || start.starts_with("//! |") || start.starts_with("/// |") {
+        return false;
+    }
+    let indent = line.len() - start.len();
+    let code_columns = indent + code.split_whitespace().collect::<Vec<_>>().join(" ").len();
+    let by_text = code_columns <= COLUMNS_MAX && !start.starts_with("//");
+    let limit = if by_text { COLUMNS_WITH_TEXT_MAX } else { COLUMNS_MAX };
+    columns > limit && !line.contains("://")
 }
 
 fn compare(
@@ -164,6 +174,9 @@ mod tests {
         assert_eq!(messages(&[("a.rs", &format!("// {long}\n"))]).len(), 1);
         let fine = format!("//! | {long} |\n// https://x.example/{long}\n// {}\n", "é".repeat(97));
         assert_eq!(messages(&[("a.rs", &fine)]), Vec::<String>::new());
+        let text = |n: usize| format!("    let x = \"{}\";\n", "x ".repeat(n));
+        assert_eq!(messages(&[("a.rs", &text(60))]), Vec::<String>::new());
+        assert_eq!(messages(&[("a.rs", &text(70))]).len(), 1);
     }
 
     #[test]
