@@ -107,8 +107,8 @@ impl Walk<'_> {
         };
         let packed = Cursor::new(magic.to_vec()).chain(file);
         let damaged = |error: io::Error| FeedError::unpacking(path, &error);
-        let mut content = unpack(compression, BufReader::new(packed), UNPACKED_BYTES_MAX)
-            .map_err(damaged)?;
+        let mut content =
+            unpack(compression, BufReader::new(packed), UNPACKED_BYTES_MAX).map_err(damaged)?;
         let mut head = [0_u8; 512];
         let known = read_up_to(&mut content, &mut head).map_err(damaged)?;
         let head = head.get(..known).unwrap_or_default();
@@ -288,7 +288,11 @@ mod tests {
             ("a.zip", zip(files)),
         ];
         for (name, bytes) in packed {
-            assert_eq!(seen(&written(&dir, name, &bytes)).unwrap(), (expected.clone(), 0), "{name}");
+            assert_eq!(
+                seen(&written(&dir, name, &bytes)).unwrap(),
+                (expected.clone(), 0),
+                "{name}"
+            );
         }
         for (name, bytes) in files {
             written(&dir, name, bytes);
@@ -326,7 +330,8 @@ mod tests {
         let files: &[(&str, &[u8])] = &[("a", &body), ("b", &body)];
         let whole = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()));
         let whole: Vec<_> = whole.collect();
-        for (name, bytes) in [("x.xz", xz(&tar(files))), ("g.gz", gz(&tar(files))), ("z", zip(files))]
+        for (name, bytes) in
+            [("x.xz", xz(&tar(files))), ("g.gz", gz(&tar(files))), ("z", zip(files))]
         {
             for end in (7..bytes.len()).step_by(13) {
                 let result = seen(&written(&dir, name, &bytes[..end]));

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use net::{Client, Fetch, Fetched};
-use spine::Digest;
+use net::{Client, Fetch, Fetched, Received};
 
 use super::FeedError;
 use super::limits::PROGRESS_BYTES;
@@ -21,14 +20,8 @@ pub enum Download {
     File {
         /// Where it lies; removed when this is dropped.
         file: Temporary,
-        /// Its SHA-256.
-        sha256: Digest,
-        /// Its size.
-        bytes: u64,
-        /// The server's entity tag.
-        etag: Option<String>,
-        /// The server's modification date.
-        last_modified: Option<String>,
+        /// What the server said of it.
+        received: Received,
     },
 }
 
@@ -68,18 +61,17 @@ pub fn download(
     // What another address said of its copy does not count here.
     let live = live.filter(|meta| meta.origin == feed.url);
     let fetch = Fetch {
-        url: &feed.url,
-        max_bytes: feed.bytes_max,
-        etag: live.and_then(|meta| meta.etag.as_deref()),
-        last_modified: live.and_then(|meta| meta.last_modified.as_deref()),
-        redirect_hosts: feed.redirect_hosts,
+        url: feed.url.clone(),
+        body_bytes_max: Some(feed.bytes_max),
+        etag: live.and_then(|meta| meta.etag.clone()),
+        last_modified: live.and_then(|meta| meta.last_modified.clone()),
+        accept: None,
+        redirect_hosts: feed.redirect_hosts.iter().map(|host| (*host).to_owned()).collect(),
     };
     let mut out = Progress { out, feed, bytes: 0, progress };
     Ok(match client.get(&fetch, &mut out)? {
         Fetched::NotModified => Download::NotModified,
-        Fetched::Body { bytes, sha256, etag, last_modified } => {
-            Download::File { file, sha256, bytes, etag, last_modified }
-        }
+        Fetched::Body(received) => Download::File { file, received },
     })
 }
 

@@ -295,7 +295,9 @@ impl<'a> Intake<'a> {
 /// Runs a reader whose callback can only return errors of its own kind: an error that is handed to
 /// `stop` ends the reading and comes out in the end as what it was.
 fn carry<T>(
-    read: impl FnOnce(&mut dyn FnMut(Result<(), FeedError>) -> Result<(), FormatError>) -> Result<T, FormatError>,
+    read: impl FnOnce(
+        &mut dyn FnMut(Result<(), FeedError>) -> Result<(), FormatError>,
+    ) -> Result<T, FormatError>,
 ) -> Result<T, FeedError> {
     let mut kept = None;
     let outcome = read(&mut |result| {
@@ -352,7 +354,8 @@ mod tests {
         for good in ["CVE-1999-0001", "CVE-2026-1234567"] {
             assert!(is_cve_id(good), "{good}");
         }
-        for bad in ["CVE-99-0001", "CVE-2026-1", "cve-2026-0001", "CVE-2026-00x1", "", "CVE-2026-"] {
+        for bad in ["CVE-99-0001", "CVE-2026-1", "cve-2026-0001", "CVE-2026-00x1", "", "CVE-2026-"]
+        {
             assert!(!is_cve_id(bad), "{bad}");
         }
     }

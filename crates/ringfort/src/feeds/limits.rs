@@ -1,6 +1,8 @@
 //! The written limits of taking feeds in, in one table. What one record may hold is in
 //! `formats::limits`; how many bytes a feed may have, in the table of feeds.
 
+use std::time::Duration;
+
 /// Bytes of one file that is read from a folder, as it lies there.
 pub const FILE_BYTES_MAX: u64 = 2 << 30;
 /// Bytes that come out of one source, decompressed.
@@ -35,3 +37,5 @@ pub const REASON_CHARS_MAX: usize = 160;
 pub const PROGRESS_BYTES: u64 = 16 << 20;
 /// Records between two signs of progress.
 pub const PROGRESS_RECORDS: u64 = 20_000;
+/// How long fetching one feed may take.
+pub const FETCH_TIME_MAX: Duration = Duration::from_mins(30);

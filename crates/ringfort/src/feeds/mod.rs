@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use net::{Client, NetConfig};
+use net::{Client, NetConfig, Timeouts};
 use serde::Serialize;
 use spine::{Clock, Digest};
 
@@ -176,16 +176,15 @@ fn wanted(options: &Options<'_>) -> Result<Vec<Feed>, FeedError> {
     Ok(feeds.into_iter().filter(wanted).collect())
 }
 
-/// A client that talks to the hosts of these feeds and to no other.
+/// A client that talks to the hosts of these feeds, and to where they say that they redirect to.
 fn client(feeds: &[Feed], options: &Options<'_>) -> Result<Client, FeedError> {
-    let mut allowed_hosts = BTreeSet::new();
+    let mut hosts = BTreeSet::new();
     for feed in feeds {
-        allowed_hosts.insert(net::host_of(&feed.url)?);
-        allowed_hosts.extend(feed.redirect_hosts.iter().map(|host| (*host).to_owned()));
+        hosts.insert(net::host_of(&feed.url)?);
     }
     Ok(Client::new(NetConfig {
-        allowed_hosts,
-        user_agent: concat!("ringfort/", env!("CARGO_PKG_VERSION")).to_owned(),
+        hosts,
+        timeouts: Timeouts { whole: limits::FETCH_TIME_MAX, ..Timeouts::default() },
         proxy: options.proxy.clone(),
         ca_file: options.ca_file.clone(),
         ..NetConfig::default()
@@ -239,13 +238,13 @@ impl Run<'_, '_> {
             (Ok(Download::NotModified), None) => {
                 Err(FeedError::Nothing { feed: self.feed.name.clone() })
             }
-            (Ok(Download::File { file, sha256, bytes, etag, last_modified }), _) => {
+            (Ok(Download::File { file, received }), _) => {
                 let origin = Origin {
                     origin: self.feed.url.clone(),
-                    sha256,
-                    bytes,
-                    etag,
-                    last_modified,
+                    sha256: received.sha256,
+                    bytes: received.bytes,
+                    etag: received.etag,
+                    last_modified: received.last_modified,
                     as_of_ms: now_ms,
                     dated_by_content: false,
                 };
@@ -326,8 +325,7 @@ impl Run<'_, '_> {
     ) -> Result<FeedReport, FeedError> {
         let live = self.store.live(&self.feed.name)?;
         let stale = is_stale(self.feed, live.as_ref(), self.options.clock.now_ms());
-        let outcome =
-            outcome.unwrap_or_else(|error| Outcome::Failed { reason: error.to_string() });
+        let outcome = outcome.unwrap_or_else(|error| Outcome::Failed { reason: error.to_string() });
         let mut warnings = Vec::new();
         if stale {
             warnings.push(match &live {

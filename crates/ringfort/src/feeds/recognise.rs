@@ -34,8 +34,7 @@ pub fn recognise<'a>(source: &Path, feeds: &'a [Feed]) -> Result<Option<&'a Feed
             }
             None => {}
         }
-        let enough =
-            found.is_some() || cast >= RECOGNISE_VOTES || looked_at >= RECOGNISE_FILES_MAX;
+        let enough = found.is_some() || cast >= RECOGNISE_VOTES || looked_at >= RECOGNISE_FILES_MAX;
         Ok(if enough { Flow::Stop } else { Flow::Next })
     })?;
     let winner = votes.into_iter().max_by_key(|(_, count)| *count);
@@ -98,9 +97,8 @@ fn guess(path: &str, content: &mut dyn Read) -> std::io::Result<Option<Guess>> {
 /// The ecosystems of the packages that a record names, without releases.
 fn ecosystems(record: &osv::Osv) -> Vec<String> {
     let packages = record.affected.iter().filter_map(|affected| affected.package.as_ref());
-    let mut names: Vec<String> = packages
-        .map(|package| base(&package.ecosystem).to_owned())
-        .collect();
+    let mut names: Vec<String> =
+        packages.map(|package| base(&package.ecosystem).to_owned()).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -153,7 +151,11 @@ mod tests {
             ("b.json", tracker, Some("debian-tracker")),
             ("data", b"#model_version:v1,score_date:x\ncve,epss,percentile\n", Some("epss")),
             ("scores.csv.gz", &gz(b"cve,epss,percentile\n"), Some("epss")),
-            ("v.json", br#"[{"cve": "CVE-2026-1", "ssvc_Automatable": "no"}]"#, Some("vulnrichment")),
+            (
+                "v.json",
+                br#"[{"cve": "CVE-2026-1", "ssvc_Automatable": "no"}]"#,
+                Some("vulnrichment"),
+            ),
             ("CVE-2026-1.json", cve, Some("vulnrichment")),
             ("README.md", b"# Read me", None),
             ("empty.json", b"", None),
@@ -165,7 +167,8 @@ mod tests {
 
     #[test]
     fn archives_are_told_by_what_is_inside() {
-        let rustsec = tar(&[("db/README.md", b"x"), ("db/crates/widget/RUSTSEC-2026-0001.md", b"")]);
+        let rustsec =
+            tar(&[("db/README.md", b"x"), ("db/crates/widget/RUSTSEC-2026-0001.md", b"")]);
         assert_eq!(name_of("x.tar", &rustsec).as_deref(), Some("rustsec"));
         let debian = gz(&tar(&[("data/DLA/list", b"")]));
         assert_eq!(name_of("x.bin", &debian).as_deref(), Some("debian-tracker"));

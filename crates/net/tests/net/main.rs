@@ -1,5 +1,0 @@
-//! The client against servers on the loopback address.
-
-mod loopback;
-mod support;
-mod tls;
