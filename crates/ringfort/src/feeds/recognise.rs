@@ -109,10 +109,13 @@ pub fn base(ecosystem: &str) -> &str {
     ecosystem.split_once(':').map_or(ecosystem, |(base, _)| base)
 }
 
-/// Whether a path is that of a RustSec advisory.
+/// Whether a path is that of a RustSec advisory. The older ones on the toolchain have CVE ids.
 pub fn is_rustsec(path: &str) -> bool {
     rustsec::collection_of(path).is_some()
-        && path.rsplit('/').next().is_some_and(|file| file.starts_with("RUSTSEC-"))
+        && path
+            .rsplit('/')
+            .next()
+            .is_some_and(|file| file.starts_with("RUSTSEC-") || file.starts_with("CVE-"))
 }
 
 /// Whether a path is that of a list of DSAs or DLAs.
