@@ -14,10 +14,21 @@ pub struct Address {
     host: String,
 }
 
+/// An address for a message: 200 characters, and no password.
+fn without_user(url: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (_, host) = authority.rsplit_once('@')?;
+        Some(format!("{scheme}://***@{host}{}", rest.strip_prefix(authority)?))
+    };
+    hidden().unwrap_or_else(|| url.to_owned()).chars().take(200).collect()
+}
+
 impl Address {
     /// Looks at an address: scheme, host, no user name, no fragment, length.
     pub fn parse(url: &str) -> Result<Self, NetError> {
-        let wrong = |reason| NetError::Address { url: url.chars().take(200).collect(), reason };
+        let wrong = |reason| NetError::Address { url: without_user(url), reason };
         if url.len() > limits::URL_BYTES_MAX {
             return Err(wrong("it is too long"));
         }

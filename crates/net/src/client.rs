@@ -1,6 +1,7 @@
 //! A conditional GET into a writer.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl Default for Timeouts {
 }
 
 /// What the owner set.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NetConfig {
     /// How long things may take.
     pub timeouts: Timeouts,
@@ -66,6 +67,21 @@ impl Default for NetConfig {
             ca_file: None,
             backoff: vec![Duration::from_secs(2), Duration::from_secs(8)],
         }
+    }
+}
+
+impl fmt::Debug for NetConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetConfig")
+            .field("timeouts", &self.timeouts)
+            .field("body_bytes_max", &self.body_bytes_max)
+            .field("user_agent", &self.user_agent)
+            .field("hosts", &self.hosts)
+            // It may carry a password.
+            .field("proxy", &self.proxy.as_ref().map(|_| "***"))
+            .field("ca_file", &self.ca_file)
+            .field("backoff", &self.backoff)
+            .finish()
     }
 }
 

@@ -30,3 +30,8 @@ pub mod limits;
 
 pub use client::{Client, Fetch, Fetched, NetConfig, Received, Timeouts};
 pub use error::NetError;
+
+/// The host of an address that may be fetched, for the list of allowed hosts.
+pub fn host_of(url: &str) -> Result<String, NetError> {
+    address::Address::parse(url).map(|address| address.host().to_owned())
+}

@@ -12,6 +12,7 @@ mod config;
 mod context;
 mod exec;
 mod failure;
+mod feeds;
 mod host;
 mod keys;
 mod rim;

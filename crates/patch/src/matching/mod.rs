@@ -8,7 +8,7 @@ mod osv;
 mod requirement;
 mod rustsec;
 
-pub use osv::match_osv;
+pub use osv::{match_osv, normal_name};
 pub use requirement::Requirement;
 pub use rustsec::{match_rustsec, rustsec_notice};
 

@@ -85,8 +85,9 @@ fn split_release(ecosystem: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Names that an ecosystem holds for the same are spelled the same (PEP 503 for Python).
-fn normal_name(ecosystem: &str, name: &str) -> String {
+/// The name of a package in the one spelling that an ecosystem's names are compared by (PEP 503 for
+/// Python); `ecosystem` may carry a release.
+pub fn normal_name(ecosystem: &str, name: &str) -> String {
     match split_release(ecosystem).0 {
         "PyPI" => {
             let mut normal = String::with_capacity(name.len());

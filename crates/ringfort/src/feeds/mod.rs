@@ -1,0 +1,358 @@
+//! Public knowledge: which vulnerabilities there are, which are exploited, and how likely that is.
+//!
+//! Feeds come from their official addresses, from the owner's own, or from a folder. Each becomes a
+//! snapshot that is kept with its SHA-256 and date; a snapshot that cannot be fetched or read leaves
+//! the last good one in place, and an old one is a warning, never a failure. A feed informs and
+//! ranks; it never authorises (red line RL19).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`table`] | the feeds that are known |
+//! | [`fetch`] | fetching one |
+//! | [`archive`] | the files inside a folder or an archive |
+//! | [`recognise`] | which feed a file is |
+//! | [`intake`] | from files to rows of the store |
+//! | [`sink`], [`stored`] | the seam to the store, and the JSON that it keeps |
+//! | [`limits`] | the written limits |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use net::{Client, NetConfig, Timeouts};
+use serde::Serialize;
+use spine::{Clock, Digest};
+
+pub mod archive;
+mod error;
+pub mod fetch;
+mod folder;
+pub mod intake;
+pub mod limits;
+pub mod recognise;
+pub mod sink;
+pub mod stored;
+pub mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use error::FeedError;
+
+use crate::config::FeedConfig;
+use archive::{Flow, each_file};
+use fetch::{Download, download};
+use intake::Intake;
+use sink::{AdvisorySink, SnapshotMeta};
+use table::Feed;
+
+/// Where feeds are taken from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// From their addresses.
+    Addresses,
+    /// From the files in a folder, recognised by what they hold.
+    Folder(&'a Path),
+}
+
+/// What a synchronisation needs to know.
+pub struct Options<'a> {
+    /// The owner's wishes, by feed.
+    pub config: &'a BTreeMap<String, FeedConfig>,
+    /// Only these feeds; all that are enabled if empty.
+    pub only: &'a [String],
+    /// A folder for what is fetched, until it was read.
+    pub work_dir: &'a Path,
+    /// A proxy, `http://[user:password@]host:port`.
+    pub proxy: Option<String>,
+    /// Certificate authorities that are trusted beside the built-in ones.
+    pub ca_file: Option<PathBuf>,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+/// How it went with one feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// A new snapshot was taken in.
+    Updated,
+    /// The last snapshot is still the newest.
+    NotModified,
+    /// Nothing was taken in; the last good snapshot, if there is one, stays.
+    Failed {
+        /// Why, in one line.
+        reason: String,
+    },
+}
+
+/// How it went with one feed, and what there is of it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FeedReport {
+    /// The feed.
+    pub feed: String,
+    /// How it went.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The live snapshot afterwards.
+    pub live: Option<SnapshotMeta>,
+    /// Whether that is older than the feed may get, or is not there at all.
+    pub stale: bool,
+    /// What the owner should know, in plain words.
+    pub warnings: Vec<String>,
+    /// How long it took, milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// How a synchronisation went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SyncReport {
+    /// One entry a feed, by name.
+    pub feeds: Vec<FeedReport>,
+    /// Files of the folder that are no known feed, or could not be looked into, and why.
+    pub not_recognised: Vec<(String, String)>,
+}
+
+/// Takes feeds in. What goes wrong with one feed is in its report and stops no other; an error is
+/// returned only for what concerns them all.
+pub fn sync(
+    source: Source<'_>,
+    options: &Options<'_>,
+    store: &mut dyn AdvisorySink,
+    progress: &mut dyn FnMut(&str),
+) -> Result<SyncReport, FeedError> {
+    let feeds = wanted(options)?;
+    let mut report = SyncReport::default();
+    match source {
+        Source::Addresses => {
+            let client = client(&feeds, options)?;
+            for feed in &feeds {
+                let mut run = Run { feed, options, store, progress };
+                report.feeds.push(run.from_address(&client)?);
+            }
+        }
+        Source::Folder(folder) => {
+            let found = folder::look_through(folder, &feeds)?;
+            report.not_recognised = found.not_recognised;
+            for feed in &feeds {
+                if let Some(paths) = found.sources.get(&feed.name) {
+                    let mut run = Run { feed, options, store, progress };
+                    report.feeds.push(run.from_folder(paths)?);
+                }
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// What there is of every feed that is wanted, without fetching anything.
+pub fn standing(
+    options: &Options<'_>,
+    store: &dyn AdvisorySink,
+) -> Result<Vec<(Feed, Option<SnapshotMeta>, bool)>, FeedError> {
+    let now_ms = options.clock.now_ms();
+    wanted(options)?
+        .into_iter()
+        .map(|feed| {
+            let live = store.live(&feed.name)?;
+            let stale = is_stale(&feed, live.as_ref(), now_ms);
+            Ok((feed, live, stale))
+        })
+        .collect()
+}
+
+fn wanted(options: &Options<'_>) -> Result<Vec<Feed>, FeedError> {
+    let feeds = table::configured(options.config)?;
+    if let Some(name) =
+        options.only.iter().find(|name| !feeds.iter().any(|feed| feed.name == **name))
+    {
+        return Err(table::unknown(name, &feeds));
+    }
+    // A feed that is asked for by name is taken also where the configuration leaves it out.
+    let wanted = |feed: &Feed| match options.only {
+        [] => feed.enabled,
+        only => only.contains(&feed.name),
+    };
+    Ok(feeds.into_iter().filter(wanted).collect())
+}
+
+/// A client that talks to the hosts of these feeds, and to where they say that they redirect to.
+fn client(feeds: &[Feed], options: &Options<'_>) -> Result<Client, FeedError> {
+    let mut hosts = BTreeSet::new();
+    for feed in feeds {
+        hosts.insert(net::host_of(&feed.url)?);
+    }
+    Ok(Client::new(NetConfig {
+        hosts,
+        timeouts: Timeouts { whole: limits::FETCH_TIME_MAX, ..Timeouts::default() },
+        proxy: options.proxy.clone(),
+        ca_file: options.ca_file.clone(),
+        ..NetConfig::default()
+    })?)
+}
+
+const DAY_MS: i64 = 24 * 3_600 * 1_000;
+
+/// Whether a snapshot is older than its feed may get.
+pub fn is_stale(feed: &Feed, live: Option<&SnapshotMeta>, now_ms: i64) -> bool {
+    let age_max_ms = i64::from(feed.age_days_max) * DAY_MS;
+    live.is_none_or(|meta| now_ms.saturating_sub(meta.as_of_ms) > age_max_ms)
+}
+
+/// One feed's turn.
+struct Run<'a, 'b> {
+    feed: &'a Feed,
+    options: &'a Options<'a>,
+    store: &'a mut (dyn AdvisorySink + 'b),
+    progress: &'a mut dyn FnMut(&str),
+}
+
+/// What is known of a snapshot before it is read.
+struct Origin {
+    origin: String,
+    sha256: Digest,
+    bytes: u64,
+    etag: Option<String>,
+    last_modified: Option<String>,
+    /// When it was certainly the newest, where the feed itself does not say; milliseconds since
+    /// the Unix epoch.
+    as_of_ms: i64,
+    /// Whether the date that the feed carries says how new it is (it came from a folder).
+    dated_by_content: bool,
+}
+
+impl Run<'_, '_> {
+    fn from_address(&mut self, client: &Client) -> Result<FeedReport, FeedError> {
+        let start_ms = self.options.clock.monotonic_ms();
+        let before = self.store.live(&self.feed.name)?;
+        (self.progress)(&format!("{}: asking {}", self.feed.name, self.feed.url));
+        let fetched =
+            download(client, self.feed, before.as_ref(), self.options.work_dir, self.progress);
+        let now_ms = self.options.clock.now_ms();
+        let outcome = match (fetched, &before) {
+            (Err(error), _) => Err(error),
+            (Ok(Download::NotModified), Some(meta)) => {
+                let meta = SnapshotMeta { as_of_ms: now_ms, ..meta.clone() };
+                self.store.touch(&meta).map(|()| Outcome::NotModified).map_err(FeedError::from)
+            }
+            (Ok(Download::NotModified), None) => {
+                Err(FeedError::Nothing { feed: self.feed.name.clone() })
+            }
+            (Ok(Download::File { file, received }), _) => {
+                let origin = Origin {
+                    origin: self.feed.url.clone(),
+                    sha256: received.sha256,
+                    bytes: received.bytes,
+                    etag: received.etag,
+                    last_modified: received.last_modified,
+                    as_of_ms: now_ms,
+                    dated_by_content: false,
+                };
+                self.take_in(&[file.path().to_path_buf()], origin)
+            }
+        };
+        self.report(outcome, before.as_ref(), start_ms)
+    }
+
+    fn from_folder(&mut self, paths: &[PathBuf]) -> Result<FeedReport, FeedError> {
+        let start_ms = self.options.clock.monotonic_ms();
+        let before = self.store.live(&self.feed.name)?;
+        let outcome = folder::describe(paths).and_then(|described| {
+            let origin = Origin {
+                origin: described.origin,
+                sha256: described.sha256,
+                bytes: described.bytes,
+                etag: None,
+                last_modified: None,
+                as_of_ms: described.modified_ms.min(self.options.clock.now_ms()),
+                dated_by_content: true,
+            };
+            self.take_in(paths, origin)
+        });
+        self.report(outcome, before.as_ref(), start_ms)
+    }
+
+    /// Reads sources into a new snapshot and makes it the live one, or throws it away.
+    fn take_in(&mut self, paths: &[PathBuf], origin: Origin) -> Result<Outcome, FeedError> {
+        self.store.begin(&self.feed.name)?;
+        let filled = self.fill(paths, origin).and_then(|meta| Ok(self.store.commit(&meta)?));
+        if let Err(error) = filled {
+            if let Err(second) = self.store.abandon() {
+                tracing::warn!(feed = self.feed.name, %second, "a snapshot was not thrown away");
+            }
+            return Err(error);
+        }
+        Ok(Outcome::Updated)
+    }
+
+    fn fill(&mut self, paths: &[PathBuf], origin: Origin) -> Result<SnapshotMeta, FeedError> {
+        let mut intake = Intake::new(self.feed, self.store, self.progress);
+        let mut passed_over = 0;
+        for source in paths {
+            passed_over += each_file(source, &mut |path, content| {
+                intake.file(source, path, content).map(|()| Flow::Next)
+            })?;
+        }
+        let mut counts = intake.counts;
+        counts.check(&self.feed.name)?;
+        if passed_over > 0 {
+            counts.skipped.insert("has a path that is not plain".to_owned(), passed_over);
+        }
+        let now_ms = self.options.clock.now_ms();
+        let published_ms = counts.published.as_deref().and_then(date_ms);
+        // A date ahead of the clock says nothing; it must not keep a feed fresh for ever.
+        let published_ms = published_ms.filter(|ms| origin.dated_by_content && *ms <= now_ms);
+        Ok(SnapshotMeta {
+            feed: self.feed.name.clone(),
+            origin: origin.origin,
+            sha256: origin.sha256,
+            bytes: origin.bytes,
+            taken_ms: now_ms,
+            as_of_ms: published_ms.unwrap_or(origin.as_of_ms),
+            published: counts.published,
+            etag: origin.etag,
+            last_modified: origin.last_modified,
+            records: counts.records,
+            skipped: counts.skipped,
+        })
+    }
+
+    fn report(
+        &mut self,
+        outcome: Result<Outcome, FeedError>,
+        before: Option<&SnapshotMeta>,
+        start_ms: u64,
+    ) -> Result<FeedReport, FeedError> {
+        let live = self.store.live(&self.feed.name)?;
+        let stale = is_stale(self.feed, live.as_ref(), self.options.clock.now_ms());
+        let outcome = outcome.unwrap_or_else(|error| Outcome::Failed { reason: error.to_string() });
+        let mut warnings = Vec::new();
+        if stale {
+            warnings.push(match &live {
+                Some(_) => format!("it is older than {} days", self.feed.age_days_max),
+                None => "there is nothing of it yet".to_owned(),
+            });
+        }
+        if let (Outcome::Updated, Some(before), Some(live)) = (&outcome, before, &live)
+            && live.records * 100 < before.records * limits::SHRUNK_PERCENT
+        {
+            warnings.push(format!(
+                "it has {} records where there were {}; look whether it is whole",
+                live.records, before.records
+            ));
+        }
+        let elapsed_ms = self.options.clock.monotonic_ms().saturating_sub(start_ms);
+        let feed = self.feed.name.clone();
+        Ok(FeedReport { feed, outcome, live, stale, warnings, elapsed_ms })
+    }
+}
+
+/// A date as feeds write it: RFC 3339, or a day.
+fn date_ms(text: &str) -> Option<i64> {
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time.as_millisecond());
+    }
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let start = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(start.timestamp().as_millisecond())
+}
