@@ -130,7 +130,7 @@ impl<'a> Session<'a> {
             distribution: wanted.distribution,
             lists_dir: self.lists_dir(),
             cache_dir: Some(cache_dir),
-            feeds_db: Some(feeds_db(&self.context.config.data_dir)),
+            feeds_db: feeds_db(&self.context.config.data_dir),
             live: (wanted.distribution && scan::is_this_machine(&self.root))
                 .then(|| live_file(&self.context.config.data_dir)),
         })

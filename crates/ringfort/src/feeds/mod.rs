@@ -12,7 +12,7 @@
 //! | [`archive`] | the files inside a folder or an archive |
 //! | [`recognise`] | which feed a file is |
 //! | [`intake`] | from files to rows of the store |
-//! | [`sink`], [`stored`] | the seam to the store, and the JSON that it keeps |
+//! | [`sink`], [`store`](self::store), [`stored`] | the seam to the store, what stands behind it, and the JSON that it keeps |
 //! | [`limits`] | the written limits |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +30,7 @@ pub mod intake;
 pub mod limits;
 pub mod recognise;
 pub mod sink;
+pub mod store;
 pub mod stored;
 pub mod table;
 #[cfg(test)]

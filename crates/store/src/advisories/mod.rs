@@ -99,6 +99,9 @@ pub struct SnapshotMeta {
     pub last_modified: Option<String>,
     /// Records that were not taken: malformed, or past a limit.
     pub skipped: u64,
+    /// What the importer keeps beside, in its own shape.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What kind of fact a feed states about a CVE.
@@ -165,6 +168,15 @@ impl AdvisoryStore {
     /// [`SnapshotWriter::commit`], and for good if that is never reached.
     pub fn begin_snapshot(&mut self, feed: &str) -> Result<SnapshotWriter<'_>, AdvisoryError> {
         SnapshotWriter::begin(&self.connection, feed)
+    }
+
+    /// Replaces what is kept beside the live snapshot of a feed. Returns whether there is one.
+    pub fn replace_meta(&mut self, meta: &SnapshotMeta) -> Result<bool, AdvisoryError> {
+        let changed = self.connection.execute(
+            "UPDATE snapshots SET meta = ?2 WHERE feed = ?1 AND meta IS NOT NULL",
+            (&meta.feed, document(meta)?),
+        )?;
+        Ok(changed > 0)
     }
 
     /// Records that a feed was asked again and had nothing newer. Returns whether the feed has a
