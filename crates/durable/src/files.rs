@@ -31,7 +31,28 @@ pub trait Files: Send + Sync {
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Names of the entries of a folder, sorted. An empty list if the folder is not there.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Bytes of a file.
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        Ok(self.read(path)?.len() as u64)
+    }
+    /// Gives a file of the same folder another name, durably, replacing what has it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.write_atomic(to, &self.read(from)?)?;
+        self.remove(from)
+    }
+    /// Takes the lock file at `path` for this process, making it if it is not there. The error
+    /// kind is [`io::ErrorKind::WouldBlock`] while another holder lives. A layer without locks
+    /// gives one that holds nothing.
+    fn lock(&self, _path: &Path) -> io::Result<FileLock> {
+        Ok(FileLock(None))
+    }
 }
+
+/// A lock that is free again when this is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct FileLock(
+    #[expect(dead_code, reason = "holding the file is what it is for")] Option<fs::File>,
+);
 
 /// The file system of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,6 +148,22 @@ impl Files for StdFiles {
         names.sort_unstable();
         Ok(names)
     }
+
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)?;
+        sync_dir(parent(to))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<FileLock> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        file.try_lock()?;
+        Ok(FileLock(Some(file)))
+    }
 }
 
 fn parent(path: &Path) -> &Path {
@@ -166,5 +203,27 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(StdFiles.list(&dir.path().join("none")).unwrap().is_empty());
         StdFiles.remove(&dir.path().join("none")).unwrap();
+    }
+
+    #[test]
+    fn a_lock_has_one_holder_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = StdFiles.lock(&path).unwrap();
+        assert_eq!(StdFiles.lock(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        StdFiles.lock(&path).unwrap();
+    }
+
+    #[test]
+    fn a_renamed_file_replaces_the_one_that_had_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        StdFiles.write_atomic(&from, b"new").unwrap();
+        StdFiles.write_atomic(&to, b"older").unwrap();
+        StdFiles.rename(&from, &to).unwrap();
+        assert_eq!(StdFiles.read(&to).unwrap(), b"new");
+        assert_eq!(StdFiles.len(&to).unwrap(), 3);
+        assert_eq!(StdFiles.list(dir.path()).unwrap(), ["to"]);
     }
 }

@@ -13,6 +13,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::todo,
     clippy::unreachable
 )]
@@ -20,5 +21,5 @@
 pub mod files;
 pub mod frames;
 
-pub use files::{AppendFile, Files, StdFiles};
+pub use files::{AppendFile, FileLock, Files, StdFiles};
 pub use frames::{FRAME_BYTES_MAX, FrameLog, Recovered};

@@ -1,1 +1,47 @@
-//! Package ecosystems and log sources: bytes in, packages and events out.
+//! Package ecosystems and the package manager's own metadata: bytes in, packages out.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`tree`] | the narrow door to files: any root, never left through a link |
+//! | [`ecosystem`] | what an ecosystem is, and what it finds |
+//! | [`registry`] | every ecosystem: one file of `src/ecosystems` each, listed by the build script |
+//! | [`inventory`] | one walk over a root with every ecosystem |
+//! | [`os_release`] | which distribution a root is |
+//! | [`deb822`] | stanzas of Debian control files, streaming |
+//! | [`apt`] | apt's sources, lists, releases, packages, and a compact index of them |
+//! | [`deb`] | what is inside a `.deb`: control fields, conffiles, paths, changelog |
+//! | [`unpack`] | bounded decompression |
+//! | [`limits`] | the written limit of every loop, file and decompression in this crate |
+//!
+//! Architecture invariant: no network, no processes, no clock, no panic on any input; what cannot
+//! be read or told is said to be so, never left out.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unreachable
+)]
+
+pub mod apt;
+pub mod deb;
+pub mod deb822;
+pub mod ecosystem;
+pub mod inventory;
+pub mod limits;
+pub mod os_release;
+pub mod tree;
+pub mod unpack;
+
+/// Every ecosystem, one module each.
+pub mod registry {
+    use crate::ecosystem::Ecosystem;
+
+    include!(concat!(env!("OUT_DIR"), "/registry.rs"));
+}
+
+pub use ecosystem::{Ecosystem, Flag, Found, Input, ReadError, ReadOutcome, Unresolved};
+pub use inventory::{Inventory, Scope, scan};
+pub use tree::{MemoryTree, RootTree, Tree, TreeError};

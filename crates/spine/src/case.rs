@@ -3,7 +3,7 @@
 //! ```text
 //!            propose            approve           act              verify
 //!   Open ───────────▶ Planned ─────────▶ Approved ───▶ Acting ─────────────▶ Verifying
-//!    ▲ ▲                 │ withdraw          │ expire     │ fail / roll back     │ confirm (re-scan)
+//!    ▲ ▲                 │ withdraw          │ expire     │ fail / roll back     │ confirm
 //!    │ └─────────────────┴───────────────────┴────────────┘◀── contradict ──────┤
 //!    └────── reopen ───── Fixed ◀───────────────────────────────────────────────┘
 //!                         Dismissed / Accepted (by a person, from any waiting state)

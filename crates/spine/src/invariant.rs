@@ -20,7 +20,9 @@ macro_rules! invariants {
             pub const fn id(self) -> &'static str { match self { $(Invariant::$variant => $id,)* } }
 
             /// The rule in one sentence.
-            pub const fn text(self) -> &'static str { match self { $(Invariant::$variant => $text,)* } }
+            pub const fn text(self) -> &'static str {
+                match self { $(Invariant::$variant => $text,)* }
+            }
 
             fn counter(self) -> &'static AtomicU64 {
                 match self { $(Invariant::$variant => {

@@ -90,7 +90,10 @@ pub enum PlanError {
     #[error("the plan has {0} steps; 1 to {max} are allowed", max = limits::PLAN_STEPS_MAX)]
     Steps(usize),
     /// There are too many evidence references.
-    #[error("the plan has {0} evidence references; at most {max} are allowed", max = limits::PLAN_EVIDENCE_MAX)]
+    #[error(
+        "the plan has {0} evidence references; at most {max} are allowed",
+        max = limits::PLAN_EVIDENCE_MAX
+    )]
     Evidence(usize),
     /// The root is not an absolute, normal path.
     #[error("the root `{0}` is not an absolute path without `.`, `..` and doubled slashes")]

@@ -1,1 +1,29 @@
-//! SQLite state, event segments and Parquet.
+//! Where everything is kept on one machine, in one data folder and without another daemon.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`state`] | [`State`], what the site knows: hosts, inventories, findings, cases, plans, approvals, actions |
+//! | [`sqlite_state`] | [`SqliteState`], the same in one SQLite file |
+//! | [`database`] | how our SQLite files are opened and migrated |
+//! | [`limits`] | the written limit of every loop, queue and file in this crate |
+//!
+//! Architecture invariant: what was acknowledged is durable; what cannot be read is set aside,
+//! counted and reported, never silently skipped and never a reason not to start.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unreachable
+)]
+
+pub mod database;
+pub mod limits;
+pub mod sqlite_state;
+pub mod state;
+
+pub use database::DatabaseError;
+pub use sqlite_state::SqliteState;
+pub use state::{CaseFilter, HostRecord, Inventory, State, StateError};

@@ -1,0 +1,36 @@
+//! Writes the registry of command line verbs: every file of `src/cli` is one verb.
+//!
+//! Each file has a `pub const VERB: Verb`; its leading `//!` lines become the long help and the
+//! manual page.
+
+use std::fmt::Write as _;
+use std::{env, fs, io, path::Path};
+
+fn main() -> io::Result<()> {
+    let dir = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("src/cli");
+    println!("cargo:rerun-if-changed={}", dir.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if let Some(stem) = name.strip_suffix(".rs") {
+            names.push(stem.to_owned());
+        }
+    }
+    names.sort();
+    let mut modules = String::new();
+    let mut list = String::from("pub static ALL: &[(&Verb, &str)] = &[\n");
+    for name in &names {
+        let path = dir.join(format!("{name}.rs"));
+        let text = fs::read_to_string(&path)?;
+        let mut doc = String::new();
+        for line in text.lines().map_while(|line| line.strip_prefix("//!")) {
+            doc.push_str(line.strip_prefix(' ').unwrap_or(line));
+            doc.push('\n');
+        }
+        let _ = writeln!(modules, "#[path = {:?}]\npub mod {name};", path.display().to_string());
+        let _ = writeln!(list, "    (&{name}::VERB, {doc:?}),");
+    }
+    list.push_str("];\n");
+    let out = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("verbs.rs");
+    fs::write(out, modules + &list)
+}

@@ -1,0 +1,23 @@
+//! The agent: collects, scans, matches, and prepares plans. It has no rights of its own; what it
+//! reads, it reads in confined workers, and what it wants done, it asks of the executor.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `worker.rs`, `confine.rs` | processes without rights that read hostile bytes |
+//! | `inventory.rs`, `changelogs.rs`, `live.rs` | what the workers read |
+//! | `scan.rs`, `advisories.rs`, `cases.rs` | from what was read to what a person should look at |
+//! | `session.rs` | one scan end to end: refresh, scan, cases, state |
+//! | `patching.rs` | from cases to a plan that was tried |
+//! | `executor.rs` | asking the executor for looks |
+
+pub mod advisories;
+pub mod cases;
+pub mod changelogs;
+pub mod confine;
+pub mod executor;
+pub mod inventory;
+pub mod live;
+pub mod patching;
+pub mod scan;
+pub mod session;
+pub mod worker;

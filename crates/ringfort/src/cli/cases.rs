@@ -1,0 +1,135 @@
+//! Shows the few cases that a person should look at, most urgent first.
+//!
+//! `ringfort cases` lists what is open, as of the last scan; `ringfort cases ID` shows one with its
+//! explanation and evidence. `dismiss` and `accept` set a case aside: it comes back when there is
+//! more to it than before.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use spine::{Case, CaseEvent, Clock as _};
+use store::{CaseFilter, State as _};
+
+use crate::agent::session::open_state;
+use crate::cli_support::{case_line, when};
+use crate::context::{Context, inert};
+use crate::failure::{Exit, Failure, OrHint as _, Outcome};
+use crate::rim::{SystemClock, time_text};
+use crate::verbs::Verb;
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "cases",
+    about: "Show what a person should look at, most urgent first",
+    hidden: false,
+    args,
+    run,
+};
+
+fn args(command: Command) -> Command {
+    command
+        .arg(Arg::new("id").help("Show this case (its first digits are enough)"))
+        .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Also show closed cases"))
+        .arg(
+            Arg::new("dismiss")
+                .long("dismiss")
+                .action(ArgAction::SetTrue)
+                .requires("id")
+                .help("Say that this case is not a problem"),
+        )
+        .arg(
+            Arg::new("accept")
+                .long("accept")
+                .action(ArgAction::SetTrue)
+                .requires("id")
+                .conflicts_with("dismiss")
+                .help("Accept the risk of this case"),
+        )
+}
+
+fn run(matches: &ArgMatches, context: &Context) -> Outcome {
+    let help = "run `ringfort scan` or `ringfort up` first";
+    let state = open_state(&context.config.data_dir)?;
+    if let Some(id) = matches.get_one::<String>("id") {
+        let mut case = state.case_by_prefix(id).or_hint("the case was not found", help)?;
+        let event = [("dismiss", CaseEvent::Dismiss), ("accept", CaseEvent::Accept)]
+            .into_iter()
+            .find(|(flag, _)| matches.get_flag(flag));
+        if let Some((_, event)) = event {
+            let hint = "a case that is being acted on is left alone until it is done";
+            case.step(event, SystemClock.now_ms()).or_hint("the case stays as it is", hint)?;
+            state.put_case(&case).or_hint("the case cannot be kept", "check the disk")?;
+        }
+        show(context, &case)?;
+        return Ok(if case.state.is_open() { Exit::Findings } else { Exit::Done });
+    }
+    let filter = CaseFilter { open_only: !matches.get_flag("all"), ..CaseFilter::default() };
+    let cases = state.cases(&filter).or_hint("the cases do not read", help)?;
+    let hosts = state.hosts().or_hint("the hosts do not read", help)?;
+    if hosts.is_empty() {
+        return Err(Failure::unknown("nothing was scanned yet", help));
+    }
+    for host in &hosts {
+        let when = time_text(host.last_seen_ms);
+        let (name, os) = (inert(&host.name), inert(&host.os));
+        let packages = host.coverage["packages"].as_u64().unwrap_or(0);
+        context.progress(format!("{name}: {os}, {packages} packages, looked at {when}"));
+        for doubt in host.coverage["unknown"].as_array().into_iter().flatten() {
+            context.warn(inert(doubt.as_str().unwrap_or_default()));
+        }
+    }
+    for case in &cases {
+        if context.json {
+            context.print_json(case)?;
+        } else {
+            context.print(case_line(case));
+        }
+    }
+    if cases.is_empty() {
+        context.progress("no open case: nothing found by these checks");
+        let doubt = |host: &store::HostRecord| {
+            host.coverage["unknown"].as_array().is_some_and(|unknown| !unknown.is_empty())
+        };
+        return Ok(if hosts.iter().any(doubt) { Exit::Unknown } else { Exit::Done });
+    }
+    Ok(Exit::Findings)
+}
+
+fn show(context: &Context, case: &Case) -> Result<(), Failure> {
+    if context.json {
+        return context.print_json(case);
+    }
+    context.print(inert(&format!("{} [{}]", case.title, when(case.priority))));
+    for why in &case.explanation {
+        context.print(inert(&format!("  - {why}")));
+    }
+    if !case.ids.is_empty() {
+        context.print(inert(&format!("  ids: {}", case.ids.join(" "))));
+    }
+    let state = serde_json::to_value(case.state).unwrap_or_default();
+    let since = time_text(case.created_ms);
+    context.print(format!("  state: {}, since {since}", state.as_str().unwrap_or("unknown")));
+    if case.state.is_open() {
+        context.print(inert(&format!("  next: ringfort patch {}", case.subject)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spine::Priority;
+
+    #[test]
+    fn setting_aside_needs_a_case() {
+        let command = args(Command::new("cases"));
+        assert!(command.clone().try_get_matches_from(["cases", "--dismiss"]).is_err());
+        assert!(command.try_get_matches_from(["cases", "ab12", "--dismiss"]).is_ok());
+    }
+
+    #[test]
+    fn urgent_words_are_short_and_different() {
+        let words =
+            [Priority::Defer, Priority::Scheduled, Priority::OutOfCycle, Priority::Immediate]
+                .map(when);
+        assert_eq!(words, ["later", "planned", "soon", "now"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Starts ringfort on this machine.
+//!
+//! As root three parts run: this one, which watches over the others; the executor, which alone may
+//! change the machine and decides everything again for itself; and the agent, an unprivileged user
+//! that scans. Without root ringfort observes, and says so. `Ctrl-C` ends all of them; nothing is
+//! left running.
+//!
+//! The first cases are shown from what is already on the machine; fresh package metadata and the
+//! changelogs of waiting updates stream in after that.
+
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use durable::{Files as _, StdFiles};
+
+use crate::agent::session::{agent_dir, give_to_agent, live_file};
+use crate::agent::worker;
+use crate::context::Context;
+use crate::exec::client::socket_path;
+use crate::exec::spawn;
+use crate::failure::{Exit, Failure, OrHint as _, Outcome};
+use crate::verbs::Verb;
+
+/// The verb.
+pub const VERB: Verb =
+    Verb { name: "up", about: "Start ringfort on this machine", hidden: false, args, run };
+
+/// How often a part that ends is started again before `up` gives up.
+const RESTARTS_MAX: u32 = 5;
+/// A part that ran for this long is not counted as failing.
+const STEADY: Duration = Duration::from_secs(600);
+/// The pause between two looks at the parts.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The pause between two looks at processes and sockets.
+const LIVE_PAUSE: Duration = Duration::from_secs(300);
+
+fn args(command: Command) -> Command {
+    command
+        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
+}
+
+struct Part {
+    name: &'static str,
+    child: Child,
+    since: Instant,
+    restarts: u32,
+}
+
+fn run(matches: &ArgMatches, context: &Context) -> Outcome {
+    let data_dir = &context.config.data_dir;
+    let root = rustix::process::geteuid().is_root();
+    let help = "check the data folder's permissions, or name another with `--data-dir`";
+    std::fs::create_dir_all(data_dir).or_hint("the data folder cannot be made", help)?;
+    agent_dir(data_dir).or_hint("the data folder cannot be made", help)?;
+    context.print(format!("ringfort {} in `{}`", env!("CARGO_PKG_VERSION"), data_dir.display()));
+    let mut parts = Vec::new();
+    if root {
+        let socket = socket_path(data_dir);
+        parts.push(start("executor", context, &socket)?);
+        wait_for(&socket)?;
+        look_at_processes(context)?;
+    } else {
+        context.warn("without root ringfort observes: it scans and explains, it changes nothing");
+    }
+    let once = matches.get_flag("once");
+    parts.push(start_agent(context, root, once)?);
+    watch(context, &mut parts, root)
+}
+
+fn start(name: &'static str, context: &Context, socket: &Path) -> Result<Part, Failure> {
+    let config = context.config_file.as_deref();
+    let child = spawn::executor_listening(&context.config.data_dir, config, socket)
+        .or_hint(format!("cannot start the {name}"), "check that the program file can be run")?;
+    Ok(Part { name, child, since: Instant::now(), restarts: 0 })
+}
+
+fn start_agent(context: &Context, root: bool, once: bool) -> Result<Part, Failure> {
+    let data_dir = context.config.data_dir.display().to_string();
+    let mut args = vec!["agent", "--data-dir", &data_dir];
+    let config = context.config_file.as_ref().map(|path| path.display().to_string());
+    if let Some(config) = &config {
+        args.extend(["--config", config]);
+    }
+    if once {
+        args.push("--once");
+    }
+    if context.quiet {
+        args.push("--quiet");
+    }
+    let child = spawn::agent(&args, root.then_some(spawn::UNPRIVILEGED_ID))
+        .or_hint("cannot start the agent", "the program file must be readable for everybody")?;
+    Ok(Part { name: "agent", child, since: Instant::now(), restarts: 0 })
+}
+
+fn wait_for(socket: &PathBuf) -> Result<(), Failure> {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Err(Failure::new("the executor does not answer", "its message above says why"))
+}
+
+/// Looks at processes and sockets in a confined worker that may read but neither write nor trace,
+/// and leaves the facts for the agent, which as an unprivileged user could not look.
+fn look_at_processes(context: &Context) -> Result<(), Failure> {
+    let facts = worker::live()?;
+    let bytes = serde_json::to_vec(&facts).unwrap_or_default();
+    let path = live_file(&context.config.data_dir);
+    StdFiles
+        .write_atomic(&path, &bytes)
+        .and_then(|()| give_to_agent(&path))
+        .or_hint("what runs here cannot be written down", "check the disk")
+}
+
+/// Watches over the parts until one cannot be kept running, or the agent has done its one scan.
+fn watch(context: &Context, parts: &mut Vec<Part>, root: bool) -> Outcome {
+    let mut looked = Instant::now();
+    loop {
+        std::thread::sleep(PAUSE);
+        if root && looked.elapsed() > LIVE_PAUSE {
+            looked = Instant::now();
+            if let Err(failure) = look_at_processes(context) {
+                context.warn(failure.message);
+            }
+        }
+        for index in 0..parts.len() {
+            let Some(part) = parts.get_mut(index) else { continue };
+            let ended = part.child.try_wait().or_hint("a part is lost", "start ringfort again")?;
+            let Some(status) = ended else { continue };
+            if part.name == "agent" && status.success() {
+                end(parts);
+                return Ok(Exit::Done);
+            }
+            let restarts = if part.since.elapsed() > STEADY { 0 } else { part.restarts + 1 };
+            let name = part.name;
+            if restarts > RESTARTS_MAX {
+                end(parts);
+                return Err(Failure::new(
+                    format!("the {name} ended {RESTARTS_MAX} times ({status})"),
+                    "its messages above say why",
+                ));
+            }
+            context.warn(format!("the {name} ended ({status}) and is started again"));
+            std::thread::sleep(Duration::from_secs(u64::from(restarts)));
+            let again = if name == "agent" {
+                start_agent(context, root, false)?
+            } else {
+                start("executor", context, &socket_path(&context.config.data_dir))?
+            };
+            if let Some(part) = parts.get_mut(index) {
+                *part = Part { restarts, ..again };
+            }
+        }
+    }
+}
+
+fn end(parts: &mut Vec<Part>) {
+    for part in parts.iter_mut() {
+        // A part that ended by itself is no failure.
+        let _ = part.child.kill();
+        let _ = part.child.wait();
+    }
+    parts.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    #[test]
+    fn it_starts_without_any_option() {
+        let command = super::args(Command::new("up"));
+        assert!(command.try_get_matches_from(["up"]).is_ok());
+    }
+}

@@ -1,0 +1,171 @@
+//! The keys that may approve on this host: the executor's own list, which only root on this
+//! machine can begin, and only an enrolled person can add to.
+
+use std::path::{Path, PathBuf};
+
+use durable::{Files, StdFiles};
+use ed25519_dalek::{Signature, VerifyingKey};
+use spine::HostId;
+
+use crate::exec::protocol::{Consent, EnrolledKey};
+use crate::failure::{Failure, OrHint as _};
+use crate::keys::key_id;
+
+/// How long a consent is good after it was signed, milliseconds.
+const CONSENT_MS: i64 = 5 * 60 * 1_000;
+/// How far a signer's clock may run ahead, milliseconds.
+const CLOCK_AHEAD_MS: i64 = 60 * 1_000;
+/// The most keys.
+const KEYS_MAX: usize = 64;
+/// The most characters of a person's name.
+const PERSON_CHARS_MAX: usize = 80;
+
+/// The enrolled keys.
+pub struct Keyring {
+    path: PathBuf,
+    host: HostId,
+    keys: Vec<EnrolledKey>,
+}
+
+impl Keyring {
+    /// Reads the list; an absent file is an empty list, a damaged one is an error.
+    pub fn open(dir: &Path, host: HostId) -> Result<Self, Failure> {
+        let path = dir.join("keys.json");
+        let help = format!("restore `{}` from your backup", path.display());
+        let keys = match StdFiles.read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).or_hint("the list of keys is damaged", help)?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Failure::new(format!("the list of keys: {error}"), help)),
+        };
+        Ok(Self { path, host, keys })
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &[EnrolledKey] {
+        &self.keys
+    }
+
+    /// The keys as the norms read them.
+    pub fn approvers(&self) -> Vec<norms::ApproverKey> {
+        let approver = |key: &EnrolledKey| {
+            let public = raw(&key.public)?;
+            Some(norms::ApproverKey { id: key.id, public, person: key.person.clone() })
+        };
+        self.keys.iter().filter_map(approver).collect()
+    }
+
+    /// Whether a consent to `to` is fresh and signed by an enrolled key; the person if so.
+    pub fn consented(&self, consent: &Consent, to: &str, now_ms: i64) -> Result<String, String> {
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.id == consent.key)
+            .ok_or("the consent is signed by a key that is not enrolled")?;
+        let age_ms = now_ms.saturating_sub(consent.signed_ms);
+        if !(-CLOCK_AHEAD_MS..=CONSENT_MS).contains(&age_ms) {
+            return Err("the consent is older than five minutes or from the future".into());
+        }
+        let bytes = Consent::bytes(self.host, to, consent.signed_ms);
+        let signature = hex::decode(&consent.signature)
+            .ok()
+            .and_then(|bytes| Signature::from_slice(&bytes).ok())
+            .ok_or("the consent's signature is malformed")?;
+        raw(&key.public)
+            .and_then(|public| VerifyingKey::from_bytes(&public).ok())
+            .filter(|public| public.verify_strict(&bytes, &signature).is_ok())
+            .map(|_| key.person.clone())
+            .ok_or_else(|| "the consent's signature does not verify".into())
+    }
+
+    /// Checks an enrolment and returns the key as it would be listed. Nothing is written.
+    pub fn check(
+        &self,
+        (public, person): (&str, &str),
+        consent: Option<&Consent>,
+        now_ms: i64,
+    ) -> Result<EnrolledKey, String> {
+        let person_chars = person.chars().count();
+        if person_chars == 0
+            || person_chars > PERSON_CHARS_MAX
+            || person.chars().any(char::is_control)
+        {
+            return Err("the person's name is empty, too long, or has control characters".into());
+        }
+        let raw = raw(public).ok_or("the public key is not 64 lower-case hexadecimal digits")?;
+        let key = VerifyingKey::from_bytes(&raw).map_err(|_| "this is no Ed25519 public key")?;
+        if key.is_weak() {
+            return Err("the public key is weak".into());
+        }
+        let id = key_id(&raw);
+        if self.keys.iter().any(|key| key.id == id) {
+            return Err("the key is enrolled already".into());
+        }
+        if self.keys.len() >= KEYS_MAX {
+            return Err(format!("{KEYS_MAX} keys are enrolled already"));
+        }
+        if !self.keys.is_empty() {
+            let consent = consent.ok_or("a further key needs the consent of an enrolled person")?;
+            self.consented(consent, &format!("enrol {public} {person}"), now_ms)?;
+        }
+        Ok(EnrolledKey { id, public: public.into(), person: person.into(), enrolled_ms: now_ms })
+    }
+
+    /// Writes a checked key into the list, durably.
+    pub fn add(&mut self, key: EnrolledKey) -> Result<(), String> {
+        let mut keys = self.keys.clone();
+        keys.push(key);
+        let bytes = serde_json::to_vec_pretty(&keys).map_err(|error| error.to_string())?;
+        StdFiles.write_atomic(&self.path, &bytes).map_err(|error| error.to_string())?;
+        self.keys = keys;
+        Ok(())
+    }
+}
+
+fn raw(public: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0_u8; 32];
+    let lower_case = !public.bytes().any(|b| b.is_ascii_uppercase());
+    (lower_case && hex::decode_to_slice(public, &mut bytes).is_ok()).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli_support::consent;
+    use crate::keys;
+    use crate::rim::{OsRng, SystemClock};
+    use spine::Clock as _;
+
+    #[test]
+    fn the_first_key_is_free_and_every_further_one_needs_a_fresh_consent_to_exactly_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = HostId(spine::Digest([1; 32]));
+        let mut ring = Keyring::open(dir.path(), host).unwrap();
+        let owner = keys::create(&dir.path().join("a"), "correct horse", &OsRng).unwrap();
+        let second = keys::create(&dir.path().join("b"), "correct horse", &OsRng).unwrap();
+        let now_ms = SystemClock.now_ms();
+        let public = hex::encode(owner.public());
+        let key = ring.check((&public, "owner"), None, now_ms).unwrap();
+        ring.add(key).unwrap();
+        assert!(ring.check((&public, "owner"), None, now_ms).is_err(), "enrolled twice");
+
+        let public = hex::encode(second.public());
+        assert!(ring.check((&public, "Ann"), None, now_ms).is_err());
+        let good = consent(&owner, host, &format!("enrol {public} Ann")).unwrap();
+        assert!(ring.check((&public, "Bob"), Some(&good), now_ms).is_err(), "another name");
+        assert!(ring.check((&public, "Ann"), Some(&good), now_ms + CONSENT_MS * 2).is_err());
+        let own = consent(&second, host, &format!("enrol {public} Ann")).unwrap();
+        assert!(ring.check((&public, "Ann"), Some(&own), now_ms).is_err(), "own consent");
+        let key = ring.check((&public, "Ann"), Some(&good), now_ms).unwrap();
+        ring.add(key).unwrap();
+        assert_eq!(Keyring::open(dir.path(), host).unwrap().keys().len(), 2);
+    }
+
+    #[test]
+    fn a_damaged_list_is_an_error_and_not_an_empty_list() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("keys.json"), "[{").unwrap();
+        assert!(Keyring::open(dir.path(), HostId(spine::Digest([1; 32]))).is_err());
+    }
+}

@@ -1,0 +1,401 @@
+//! The privileged executor: root, no network of its own, one Unix socket.
+//!
+//! It believes nothing that it is told. For every plan it inspects the steps itself, gathers the
+//! facts itself, verifies the signatures of approvals with its own list of keys, decides with its
+//! own policy, and records what it decided before it does anything. A stolen hub, session or
+//! database can propose all day.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `protocol.rs` | what is said over the socket |
+//! | `server.rs` | connections: limits, who may speak, one thread each |
+//! | `mod.rs` | what is done with each request |
+//! | `book.rs` | the ledger and what is counted from it |
+//! | `keyring.rs` | the keys that may approve |
+//! | `client.rs`, `spawn.rs` | the other end, and starting ringfort's own processes |
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use act::{Engine, EngineConfig, Order};
+use durable::{Files, StdFiles};
+use facts::{Asset, HubContact, Networks};
+use norms::Norms;
+use serde_json::json;
+use spine::{
+    Approval, Clock, Decision, HostId, Plan, PlanHash, ReceiptKind, Rng, SiteConfig, StepEffect,
+    Verdict,
+};
+
+use crate::config::Layers;
+use crate::failure::{Failure, OrHint as _};
+use book::{Book, Recorder, SharedBook};
+use keyring::Keyring;
+use protocol::{Consent, Reply, Request, Standing};
+
+pub mod book;
+pub mod client;
+pub mod evidence;
+pub mod keyring;
+pub mod protocol;
+pub mod server;
+pub mod spawn;
+pub mod story;
+
+/// How far a plan's clock may run ahead, milliseconds.
+const CLOCK_AHEAD_MS: i64 = 5 * 60 * 1_000;
+/// How old a plan may be, milliseconds: a scheduled approval lives for 7 days.
+const PLAN_AGE_MS_MAX: i64 = 8 * 24 * 3_600 * 1_000;
+
+/// The executor of one host.
+pub struct Executor {
+    dir: PathBuf,
+    host: HostId,
+    site: SiteConfig,
+    norms: Norms,
+    book: SharedBook,
+    keyring: Mutex<Keyring>,
+    engine: Engine,
+    partners: Networks,
+    public_core: Networks,
+    clock: Arc<dyn Clock>,
+}
+
+/// Who is at the other end of a connection, as the kernel says.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The user id of the process that connected.
+    pub uid: u32,
+}
+
+impl Executor {
+    /// Opens everything the executor keeps under `<data_dir>/exec`, and finishes or takes back
+    /// what a crash left unfinished. Returns warnings for whoever starts it.
+    pub fn open(
+        data_dir: &Path,
+        config: Option<&Path>,
+        (clock, rng): (Arc<dyn Clock>, Arc<dyn Rng>),
+    ) -> Result<(Self, Vec<String>), Failure> {
+        let dir = data_dir.join("exec");
+        let host = crate::host::host_id();
+        StdFiles
+            .create_dir_all(&dir)
+            .or_hint("cannot make the executor's folder", "check the disk and its permissions")?;
+        let config = Layers::for_executor(config)?.build()?;
+        let site_policy = site_policy()?;
+        let norms = Norms::new(site_policy.as_deref()).or_hint(
+            "the policies do not load",
+            "mend or remove the site's own policy; it may only forbid",
+        )?;
+        let (book, mut warnings) = Book::open(&dir, host, clock.clone(), rng.clone())?;
+        let keyring = Keyring::open(&dir, host)?;
+        let files: Arc<dyn Files> = Arc::new(StdFiles);
+        let engine = Engine::new(EngineConfig {
+            dir: dir.clone(),
+            host,
+            files,
+            clock: clock.clone(),
+            rng,
+            never_block: config.site.never_block.clone(),
+            own_paths: own_paths(data_dir),
+        })
+        .or_hint("the engine does not open", "is another executor running on this data folder?")?;
+        let recovered = engine.recover(&mut Recorder(&book)).or_hint(
+            "an unfinished action could not be taken back",
+            "free disk space, start again",
+        )?;
+        warnings.extend(recovered.iter().map(|recovered| format!("after a crash: {recovered}")));
+        let public_core = facts::public_core()
+            .or_hint("the built-in list of addresses does not read", "report this as a defect")?;
+        let executor = Self {
+            dir,
+            host,
+            site: config.site,
+            norms,
+            book,
+            keyring: Mutex::new(keyring),
+            engine,
+            partners: Networks::default(),
+            public_core,
+            clock,
+        };
+        Ok((executor, warnings))
+    }
+
+    /// Answers one request.
+    pub fn answer(
+        &self,
+        request: Request,
+        peer: Peer,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Reply {
+        match request {
+            Request::Hello => Reply::Hello(Box::new(self.standing())),
+            Request::Run { plan, approvals } => self.run(&plan, &approvals, peer, progress),
+            Request::Decide { plan, approvals } => match self.decide(&plan, &approvals, peer) {
+                Ok((decision, _, _)) => Reply::Decided { decision },
+                Err(refusal) => *refusal,
+            },
+            Request::DryRun { plan } => self.dry_run_result(plan),
+            Request::Actions => Reply::Actions { actions: self.book.lock().actions() },
+            Request::Enrol { public, person, consent } => {
+                self.enrol((&public, &person), consent.as_ref(), peer)
+            }
+            Request::Stop { reason } => self.stop(&reason, peer),
+            Request::Resume { consent } => self.resume(&consent, peer),
+        }
+    }
+
+    /// Lets containments lapse whose time has come.
+    pub fn lapse(&self) {
+        let now_ms = self.clock.now_ms();
+        let due = match self.engine.next_lapse_ms() {
+            Ok(next) => next.is_some_and(|next_ms| next_ms <= now_ms),
+            // A lease that cannot be read is not left to stand for ever.
+            Err(_) => true,
+        };
+        if due && let Err(error) = self.engine.lapse(now_ms, &mut Recorder(&self.book)) {
+            tracing::error!(%error, "a containment could not lapse");
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let mut book = self.book.lock();
+        Standing {
+            version: env!("CARGO_PKG_VERSION").into(),
+            host: self.host,
+            keys: lock(&self.keyring).keys().to_vec(),
+            stopped: book.history().kill_switch(),
+            healthy: book.healthy(),
+            autonomy_level: self.site.autonomy_level,
+            receipts: book.size(),
+            ledger_key: book.verifier_key().to_owned(),
+            ledger_dir: self.dir.join("ledger").display().to_string(),
+        }
+    }
+
+    /// Records a refusal and says so. A refusal that cannot be recorded is a refusal all the same.
+    pub fn refuse(&self, reason: String, plan: Option<PlanHash>, peer: Peer) -> Reply {
+        let body = json!({ "reason": reason, "uid": peer.uid });
+        if let Err(error) = self.book.lock().write(ReceiptKind::Refusal, plan, None, body) {
+            tracing::error!(%error, "a refusal could not be recorded");
+        }
+        Reply::Refused { reason, rules: Vec::new() }
+    }
+
+    /// Checks a plan, decides, and records the decision. The error is the reply of a refusal.
+    #[expect(clippy::type_complexity, reason = "the three things a decision gives")]
+    fn decide(
+        &self,
+        plan: &Plan,
+        approvals: &[Approval],
+        peer: Peer,
+    ) -> Result<(Decision, Option<norms::Permit>, Vec<StepEffect>), Box<Reply>> {
+        let refuse = |reason: String, hash| Box::new(self.refuse(reason, hash, peer));
+        plan.check_shape().map_err(|error| refuse(error.to_string(), None))?;
+        let hash = plan.hash().map_err(|error| refuse(error.to_string(), None))?;
+        self.check_fresh(plan, hash).map_err(|reason| refuse(reason, Some(hash)))?;
+        let effects = self.engine.inspect_plan(plan);
+        let effects = effects.map_err(|error| refuse(error.to_string(), Some(hash)))?;
+        let facts = self.gather(plan, &effects);
+        let facts = facts.map_err(|error| refuse(error.to_string(), Some(hash)))?;
+        let (decision, permit) = self.norms.decide(plan, &facts, approvals);
+        let recorded = self.book.lock().write(ReceiptKind::Decision, Some(hash), None, &decision);
+        recorded.map_err(|error| {
+            let message = format!("the decision cannot be recorded, so nothing is done: {error}");
+            Box::new(Reply::Failed { message })
+        })?;
+        Ok((decision, permit, effects))
+    }
+
+    fn check_fresh(&self, plan: &Plan, hash: PlanHash) -> Result<(), String> {
+        if plan.host != self.host {
+            return Err("the plan is for another host".into());
+        }
+        let age_ms = self.clock.now_ms().saturating_sub(plan.created_ms);
+        if !(-CLOCK_AHEAD_MS..=PLAN_AGE_MS_MAX).contains(&age_ms) {
+            return Err("the plan is older than eight days or from the future".into());
+        }
+        if self.book.lock().was_begun(&hash) {
+            return Err("exactly this plan was carried out before".into());
+        }
+        Ok(())
+    }
+
+    fn gather(
+        &self,
+        plan: &Plan,
+        effects: &[StepEffect],
+    ) -> Result<norms::Facts, spine::PlanError> {
+        let confirmed = evidence::confirmed(plan, effects);
+        let approver_keys = lock(&self.keyring).approvers();
+        let assets = self.assets(plan);
+        let takes_back: Vec<_> = plan.steps.iter().filter_map(taken_back).collect();
+        let mut book = self.book.lock();
+        let ledger_healthy = book.healthy();
+        facts::gather(
+            plan,
+            effects,
+            &facts::Context {
+                host: self.host,
+                site: &self.site,
+                history: book.history(),
+                assets: &assets,
+                life_safety: false,
+                ledger_healthy,
+                hub: HubContact::NoHub,
+                approver_keys: &approver_keys,
+                partners: &self.partners,
+                public_core: &self.public_core,
+                never_block: &self.site.never_block,
+                confirmed_evidence: &confirmed,
+                takes_back: &takes_back,
+                break_glass_notified: false,
+                export: None,
+                artifact: None,
+                clock: &*self.clock,
+            },
+        )
+    }
+
+    /// What the owner enrolled here: this machine, and a root on its disks that belongs to root.
+    fn assets(&self, plan: &Plan) -> Vec<Asset> {
+        use std::os::unix::fs::MetadataExt as _;
+        let asset = |root: &str| Asset { host: self.host, root: root.to_owned(), owned: true };
+        let mut assets = vec![asset("/")];
+        let own = |path: &Path| {
+            let meta = std::fs::symlink_metadata(path);
+            meta.is_ok_and(|meta| meta.is_dir() && meta.uid() == 0 && meta.mode() & 0o002 == 0)
+        };
+        if plan.root != "/" && own(Path::new(&plan.root)) {
+            assets.push(asset(&plan.root));
+        }
+        assets
+    }
+
+    fn run(
+        &self,
+        plan: &Plan,
+        approvals: &[Approval],
+        peer: Peer,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Reply {
+        let (decision, permit, effects) = match self.decide(plan, approvals, peer) {
+            Ok(decided) => decided,
+            Err(refusal) => return *refusal,
+        };
+        let Some(permit) = permit.filter(|_| decision.verdict == Verdict::Allow) else {
+            return Reply::Decided { decision };
+        };
+        let used: Vec<Approval> = approvals
+            .iter()
+            .filter(|approval| permit.approvals().contains(&approval.nonce))
+            .cloned()
+            .collect();
+        let order = Order { plan, effects: &effects, approvals: &used };
+        let mut say = |now: act::Progress| progress(&now.text);
+        match self.engine.execute(permit, &order, &mut Recorder(&self.book), &mut say) {
+            Ok(outcome) => ran(decision, outcome),
+            Err(error) => Reply::Failed { message: error.to_string() },
+        }
+    }
+
+    fn dry_run_result(&self, plan: PlanHash) -> Reply {
+        match self.engine.dry_run_of(&plan) {
+            Ok(report) => Reply::DryRun {
+                result: report.and_then(|report| serde_json::to_value(report).ok()),
+            },
+            Err(error) => Reply::Failed { message: error.to_string() },
+        }
+    }
+
+    fn enrol(&self, who: (&str, &str), consent: Option<&Consent>, peer: Peer) -> Reply {
+        if peer.uid != 0 {
+            return self.refuse("keys are enrolled by root on this machine".into(), None, peer);
+        }
+        let mut keyring = lock(&self.keyring);
+        let key = match keyring.check(who, consent, self.clock.now_ms()) {
+            Ok(key) => key,
+            Err(reason) => return self.refuse(reason, None, peer),
+        };
+        let body = json!({ "enrolled": key, "uid": peer.uid });
+        let done = self.book.lock().write(ReceiptKind::Key, None, None, body);
+        let person = key.person.clone();
+        match done.and_then(|()| keyring.add(key)) {
+            Ok(()) => Reply::Done { text: format!("the key of {person} is enrolled") },
+            Err(message) => Reply::Failed { message },
+        }
+    }
+
+    fn stop(&self, reason: &str, peer: Peer) -> Reply {
+        let reason: String = reason.chars().take(200).collect();
+        let body = json!({ "on": true, "reason": reason, "uid": peer.uid });
+        match self.book.lock().write(ReceiptKind::KillSwitch, None, None, body) {
+            Ok(()) => Reply::Done {
+                text: "stopped: nothing is done from now on but taking things back".into(),
+            },
+            Err(message) => Reply::Failed { message },
+        }
+    }
+
+    fn resume(&self, consent: &Consent, peer: Peer) -> Reply {
+        let now_ms = self.clock.now_ms();
+        let person = match lock(&self.keyring).consented(consent, "resume", now_ms) {
+            Ok(person) => person,
+            Err(reason) => return self.refuse(reason, None, peer),
+        };
+        let body = json!({ "on": false, "person": person, "uid": peer.uid });
+        match self.book.lock().write(ReceiptKind::KillSwitch, None, None, body) {
+            Ok(()) => Reply::Done { text: format!("released by {person}") },
+            Err(message) => Reply::Failed { message },
+        }
+    }
+}
+
+/// The action that a step takes back, where it is such a step.
+fn taken_back(step: &spine::Step) -> Option<spine::ActionId> {
+    let action = step.params.get("action").filter(|_| step.actuator == "roll_back")?;
+    action.as_str()?.parse().ok()
+}
+
+fn ran(decision: Decision, outcome: act::Outcome) -> Reply {
+    Reply::Ran {
+        decision,
+        action: outcome.action,
+        outcome: spine::OutcomeBody {
+            state: outcome.state,
+            message: outcome.message,
+            dry_run: outcome.dry_run,
+            took_back: outcome.took_back,
+        },
+        details: json!({
+            "steps": outcome.results, "remains": outcome.remains, "kept": outcome.kept,
+            "recorded": outcome.recorded,
+        }),
+    }
+}
+
+/// What of ringfort itself no plan may touch.
+fn own_paths(data_dir: &Path) -> Vec<PathBuf> {
+    let mut paths = vec![data_dir.to_path_buf(), PathBuf::from("/etc/ringfort")];
+    paths.extend(std::env::current_exe());
+    paths
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+const SITE_POLICY: &str = "/etc/ringfort/site.cedar";
+
+/// The site's own policy, which can only tighten; absent is fine, unreadable is not.
+fn site_policy() -> Result<Option<String>, Failure> {
+    match std::fs::read_to_string(SITE_POLICY) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let help = "make it readable for root, or remove it";
+            Err(Failure::new(format!("cannot read `{SITE_POLICY}`: {error}"), help))
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What is said over the executor's socket: a length (u32, big-endian) and that many bytes of
+//! JSON, both ways. One request gives any number of progress messages and one reply.
+//!
+//! Nothing in a request is believed: a plan is inspected again, facts are gathered again, and an
+//! approval counts only by its signature.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use spine::{ActionId, Approval, Decision, HostId, KeyId, OutcomeBody, Plan, PlanHash, RuleId};
+
+/// The most bytes of one message.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// What may be asked of the executor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Who are you and how do you stand?
+    Hello,
+    /// Decide on a plan, and carry it out if it is allowed.
+    Run {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Signatures over its hash.
+        approvals: Vec<Approval>,
+    },
+    /// Only decide on a plan.
+    Decide {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Signatures over its hash.
+        approvals: Vec<Approval>,
+    },
+    /// What a dry run of this plan showed.
+    DryRun {
+        /// The plan, by its hash.
+        plan: PlanHash,
+    },
+    /// The actions carried out here, newest first.
+    Actions,
+    /// Take a key in. The first one needs root; each further one needs root and the signature of
+    /// a key that is enrolled.
+    Enrol {
+        /// The raw Ed25519 public key, 64 hexadecimal digits.
+        public: String,
+        /// Whose key it is.
+        person: String,
+        /// For all but the first key: the consent of an enrolled key.
+        consent: Option<Consent>,
+    },
+    /// Pull the kill switch. Anybody who reaches the socket may.
+    Stop {
+        /// Why, in plain words.
+        reason: String,
+    },
+    /// Release the kill switch. Only a person with an enrolled key may.
+    Resume {
+        /// The signature.
+        consent: Consent,
+    },
+}
+
+/// A signature of an enrolled key over something other than a plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// The key that signs.
+    pub key: KeyId,
+    /// When it was signed, milliseconds since the Unix epoch.
+    pub signed_ms: i64,
+    /// Ed25519 over [`Consent::bytes`]; 128 hexadecimal digits.
+    pub signature: String,
+}
+
+impl Consent {
+    /// What is signed: the domain `consent`, the host, what is consented to, and when.
+    pub fn bytes(host: HostId, to: &str, signed_ms: i64) -> Vec<u8> {
+        let mut bytes = spine::canonical::signing_prefix("consent");
+        bytes.extend(format!("{host}\n{to}\n{signed_ms}\n").into_bytes());
+        bytes
+    }
+}
+
+/// What the executor says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum Message {
+    /// Work goes on.
+    Progress {
+        /// What is being done, in plain words.
+        text: String,
+    },
+    /// The one reply.
+    Reply(Box<Reply>),
+}
+
+/// The one reply to a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// To `Hello`.
+    Hello(Box<Standing>),
+    /// To `Run`: the plan was carried out, or began and was taken back.
+    Ran {
+        /// What the norms said.
+        decision: Decision,
+        /// The action.
+        action: ActionId,
+        /// How it ended.
+        outcome: OutcomeBody,
+        /// What the actuators have to tell beside.
+        details: Value,
+    },
+    /// To `Run` and `Decide`: what the norms said, and nothing was done.
+    Decided {
+        /// What the norms said.
+        decision: Decision,
+    },
+    /// To `DryRun`: the stored result, or none.
+    DryRun {
+        /// The result as the shadow wrote it.
+        result: Option<Value>,
+    },
+    /// To `Actions`.
+    Actions {
+        /// Newest first.
+        actions: Vec<ActionSummary>,
+    },
+    /// To `Enrol`, `Stop` and `Resume`.
+    Done {
+        /// What was done, in plain words.
+        text: String,
+    },
+    /// The request was refused before it was a decision; nothing was done.
+    Refused {
+        /// Why, in plain words.
+        reason: String,
+        /// The rules that fired, if it came so far.
+        rules: Vec<RuleId>,
+    },
+    /// The executor could not do it.
+    Failed {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// How the executor stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Standing {
+    /// The version of the program.
+    pub version: String,
+    /// The host.
+    pub host: HostId,
+    /// The keys that are enrolled.
+    pub keys: Vec<EnrolledKey>,
+    /// Whether the kill switch is pulled.
+    pub stopped: bool,
+    /// Whether a further receipt would be durable.
+    pub healthy: bool,
+    /// The autonomy level in force.
+    pub autonomy_level: spine::AutonomyLevel,
+    /// Receipts in the ledger.
+    pub receipts: u64,
+    /// The key that verifies the ledger's checkpoints (signed-note vkey).
+    pub ledger_key: String,
+    /// The ledger's folder.
+    pub ledger_dir: String,
+}
+
+/// A key that may approve here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolledKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// The raw Ed25519 public key, 64 hexadecimal digits.
+    pub public: String,
+    /// Whose key it is. Two keys of one person count once.
+    pub person: String,
+    /// When it was enrolled, milliseconds since the Unix epoch.
+    pub enrolled_ms: i64,
+}
+
+/// One line of the list of actions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ActionSummary {
+    /// The action.
+    pub id: ActionId,
+    /// Its plan.
+    pub plan: PlanHash,
+    /// The root it acted on.
+    pub root: String,
+    /// The types of action, one a step.
+    pub types: Vec<spine::ActionType>,
+    /// Where it stands.
+    pub state: spine::ActionState,
+    /// When it began, milliseconds since the Unix epoch.
+    pub started_ms: i64,
+    /// Whether it can be taken back.
+    pub undoable: bool,
+}
+
+/// Writes one message.
+pub fn write_message(out: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    let length = u32::try_from(bytes.len())
+        .ok()
+        .filter(|_| bytes.len() <= MESSAGE_BYTES_MAX)
+        .ok_or_else(|| too_large(bytes.len()))?;
+    out.write_all(&length.to_be_bytes())?;
+    out.write_all(&bytes)?;
+    out.flush()
+}
+
+/// Reads the bytes of one message; `None` where the other side hung up between messages.
+pub fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut header = [0_u8; 4];
+    let mut got = 0;
+    while let Some(rest) = header.get_mut(got..).filter(|rest| !rest.is_empty()) {
+        match input.read(rest)? {
+            0 if got == 0 => return Ok(None),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => got += n,
+        }
+    }
+    let length = u32::from_be_bytes(header) as usize;
+    if length > MESSAGE_BYTES_MAX {
+        return Err(too_large(length));
+    }
+    let mut bytes = Vec::new();
+    input.take(length as u64).read_to_end(&mut bytes)?;
+    if bytes.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some(bytes))
+}
+
+/// Reads one message.
+pub fn read_message<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<Option<T>> {
+    read_frame(input)?.map(|bytes| Ok(serde_json::from_slice(&bytes)?)).transpose()
+}
+
+fn too_large(bytes: usize) -> io::Error {
+    let text = format!("a message of {bytes} bytes is over the limit of {MESSAGE_BYTES_MAX}");
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_way_and_cut_ones_are_errors() {
+        let mut bytes = Vec::new();
+        write_message(&mut bytes, &Request::Stop { reason: "drill".into() }).unwrap();
+        let back: Request = read_message(&mut bytes.as_slice()).unwrap().unwrap();
+        assert!(matches!(back, Request::Stop { reason } if reason == "drill"));
+        assert!(read_message::<Request>(&mut &[][..]).unwrap().is_none());
+        for cut in 1..bytes.len() {
+            assert!(read_message::<Request>(&mut &bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_before_anything_is_read() {
+        let error = read_frame(&mut &[0xff, 0xff, 0xff, 0xff, 0][..]).unwrap_err();
+        assert!(error.to_string().contains("limit"));
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(
+            serde_json::from_str::<Request>(r#"{"op":"stop","reason":"x","extra":1}"#).is_err()
+        );
+        assert!(serde_json::from_str::<Request>(r#"{"op":"attack"}"#).is_err());
+    }
+}

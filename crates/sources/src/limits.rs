@@ -1,0 +1,61 @@
+//! The written limits of this crate, in one table. An error names the limit that was hit.
+
+/// Bytes of one lock file, package database or other file that is read whole.
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a small file beside it (`os-release`, `go.sum`, `sources.list`).
+pub const SIBLING_BYTES_MAX: u64 = 8 << 20;
+/// Packages that one file may list.
+pub const PACKAGES_MAX: usize = 200_000;
+/// Unresolved names that one file may list.
+pub const UNRESOLVED_MAX: usize = 20_000;
+/// Warnings kept of one file; the rest is counted in a last one.
+pub const WARNINGS_MAX: usize = 64;
+/// Bytes of one name or version.
+pub const NAME_BYTES_MAX: usize = 1_024;
+/// Nested `dependencies` of a `package-lock.json` of version 1.
+pub const NESTING_MAX: usize = 60;
+
+/// Symbolic links followed on the way to one file (Linux itself follows 40).
+pub const SYMLINKS_MAX: usize = 40;
+/// Entries of one folder.
+pub const FOLDER_ENTRIES_MAX: usize = 200_000;
+/// Folders below the root of a scan.
+pub const WALK_DEPTH_MAX: usize = 48;
+/// Entries seen in one scan.
+pub const WALK_ENTRIES_MAX: usize = 5_000_000;
+/// Files read in one scan.
+pub const WALK_FILES_MAX: usize = 50_000;
+
+/// Bytes of one stanza of a Debian control file.
+pub const STANZA_BYTES_MAX: usize = 4 << 20;
+/// Stanzas of one `Packages` file.
+pub const STANZAS_MAX: usize = 1_000_000;
+/// Decompressed bytes of one `Packages` file.
+pub const PACKAGES_BYTES_MAX: u64 = 2 << 30;
+/// Bytes of one `InRelease` or `Release` file.
+pub const RELEASE_BYTES_MAX: u64 = 32 << 20;
+/// Files named by one `Release` file.
+pub const RELEASE_FILES_MAX: usize = 100_000;
+/// Files in the folder of apt's lists.
+pub const LISTS_FILES_MAX: usize = 10_000;
+/// Package versions over all lists of a machine.
+pub const VERSIONS_MAX: usize = 2_000_000;
+/// Bytes of an encoded package index.
+pub const INDEX_BYTES_MAX: usize = 512 << 20;
+/// Memory that one xz stream may ask for, bytes (the largest preset needs 65 MiB).
+pub const XZ_MEMORY_MAX: u64 = 128 << 20;
+/// Binary logarithm of the largest zstd window (the default of the tools is 27: 128 MiB).
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// Members of the `ar` archive that a `.deb` is.
+pub const AR_MEMBERS_MAX: usize = 64;
+/// Decompressed bytes of a `.deb`'s control archive.
+pub const DEB_CONTROL_BYTES_MAX: u64 = 64 << 20;
+/// Decompressed bytes of a `.deb`'s data archive.
+pub const DEB_DATA_BYTES_MAX: u64 = 16 << 30;
+/// Entries of one archive in a `.deb`.
+pub const DEB_ENTRIES_MAX: usize = 1_000_000;
+/// Bytes of a control file, or of the list of conffiles.
+pub const DEB_CONTROL_FILE_BYTES_MAX: u64 = 4 << 20;
+/// Decompressed bytes of one changelog.
+pub const CHANGELOG_BYTES_MAX: u64 = 32 << 20;
