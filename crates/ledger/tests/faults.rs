@@ -128,7 +128,8 @@ fn session(model: &mut Model, files: &FaultFiles, rng: &SeededRng, seed: u64) {
 #[test]
 fn hundreds_of_seeded_fault_schedules_lose_nothing_acknowledged() {
     let (mut crashes, mut survived, mut lost, mut entries) = (0, 0, 0, 0);
-    let schedules = std::env::var("RINGFORT_FAULT_SCHEDULES").map_or(300, |text| text.parse().unwrap());
+    let schedules =
+        std::env::var("RINGFORT_FAULT_SCHEDULES").map_or(300, |text| text.parse().unwrap());
     for seed in 0..schedules {
         let rng = SeededRng::new(seed);
         let mut files = FaultFiles::new(Faults::none(seed));
