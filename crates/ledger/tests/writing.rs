@@ -42,11 +42,15 @@ fn a_new_ledger_publishes_the_empty_log_and_the_next_start_finds_it() {
 }
 
 #[test]
-fn every_size_up_to_600_reads_back_and_proves_from_files_and_after_a_restart() {
+fn sizes_up_to_600_read_back_and_prove_from_files_and_after_restarts() {
     let files = FaultFiles::new(Faults::none(1));
-    let mut roots: Vec<Hash> = vec![open(&files).root()];
+    let mut ledger = open(&files);
+    let mut roots: Vec<Hash> = vec![ledger.root()];
     for size in 1..=600_u64 {
-        let mut ledger = open(&files);
+        if size % 11 == 0 {
+            drop(ledger);
+            ledger = open(&files);
+        }
         assert_eq!(ledger.append(&leaf(size - 1)).unwrap(), size - 1);
         roots.push(ledger.root());
         if size % 37 != 0 && size < 598 {
@@ -144,7 +148,7 @@ fn a_full_disk_is_noticed_before_an_act_and_the_outcome_still_fits() {
 fn a_disk_that_takes_no_tiles_keeps_the_appends_and_publishes_later() {
     let files = FaultFiles::new(Faults::none(1));
     let mut ledger = open(&files);
-    // A folder's place is taken by a file: tiles cannot be written, the write-ahead file can.
+    // Room for the frame of the write-ahead file, and not for the tiles too.
     let room = files.used() + 7_000;
     files.set_faults(Faults { capacity: Some(room), ..Faults::none(1) });
     ledger.append_batch(&leaves(0..300)).unwrap();
