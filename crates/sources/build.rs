@@ -24,6 +24,7 @@ fn main() -> io::Result<()> {
     let mut out = String::new();
     for name in &names {
         let path = folder.join(format!("{name}.rs"));
+        let path = path.to_str().ok_or_else(|| io::Error::other("the path is not UTF-8"))?;
         writeln!(out, "#[path = {path:?}]\npub mod {name};").map_err(io::Error::other)?;
     }
     out.push_str("\n/// Every ecosystem that ringfort reads, sorted by the name of its file.\n");

@@ -50,9 +50,16 @@ pub trait Files: Send + Sync {
 
 /// A lock that is free again when this is dropped or the process ends, however it ends.
 #[derive(Debug)]
-pub struct FileLock(
-    #[expect(dead_code, reason = "holding the file is what it is for")] Option<fs::File>,
-);
+pub struct FileLock(Option<fs::File>);
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        if let Some(file) = &self.0 {
+            // Closing is not enough: a child that was just forked holds the file until it execs.
+            let _ = file.unlock();
+        }
+    }
+}
 
 /// The file system of this machine.
 #[derive(Clone, Copy, Debug, Default)]

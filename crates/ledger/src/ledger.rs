@@ -54,7 +54,8 @@ pub struct Ledger {
     /// Set while entries that were recovered from the write-ahead file, and are perhaps only in
     /// the page cache, are nowhere else.
     publish_first: bool,
-    publish_error: Option<String>,
+    /// Why the last append could not be published.
+    publish_error: Option<LedgerError>,
     published: u64,
     /// Partial tiles of the last checkpoint, and of the one before it.
     partials: Vec<Tile>,
@@ -113,7 +114,12 @@ impl Ledger {
                 Err(error) => warnings.push(error.to_string()),
             }
         }
-        self.sweep();
+        if warnings.is_empty() {
+            // Else the new checkpoint may be there although writing it failed: it needs its tiles.
+            if let Err(error) = self.sweep() {
+                warnings.push(error.to_string());
+            }
+        }
         if let Err(error) = self.fill_reserve() {
             warnings.push(error.to_string());
         }
@@ -212,9 +218,12 @@ impl Ledger {
                 self.release_reserve()?;
                 self.append(leaf)
             }
-            Ok(index) if self.publish_error.is_some() => {
-                self.release_reserve()?;
-                self.try_to_publish();
+            Ok(index) => {
+                // It is appended: whatever goes wrong from here on must not be an error.
+                let full = self.publish_error.as_ref().is_some_and(LedgerError::is_disk_full);
+                if full && self.release_reserve().is_ok() {
+                    self.try_to_publish();
+                }
                 Ok(index)
             }
             other => other,
@@ -233,6 +242,7 @@ impl Ledger {
     pub fn health(&mut self) -> Result<(), LedgerError> {
         self.be_ready()?;
         self.publish()?;
+        self.mend_wal()?;
         let files = Arc::clone(&self.log.files);
         let path = self.log.dir.join(CHECKPOINT);
         if read_file(&*files, &path)?.as_deref() != Some(self.log.note.as_bytes()) {
@@ -252,10 +262,6 @@ impl Ledger {
 
     /// Mends what an earlier failure left, or says that it cannot.
     fn be_ready(&mut self) -> Result<(), LedgerError> {
-        if self.broken {
-            self.wal.rewind(self.wal_good).map_err(|_| LedgerError::Broken)?;
-            self.broken = false;
-        }
         if self.publish_first {
             self.publish()?;
             self.empty_wal();
@@ -263,6 +269,15 @@ impl Ledger {
         let bytes = self.log.backlog.values().map(Vec::len).sum();
         if bytes > limits::BACKLOG_BYTES_MAX {
             self.publish().map_err(|e| LedgerError::Backlog { bytes, why: e.to_string() })?;
+        }
+        self.mend_wal()
+    }
+
+    /// Takes out of the write-ahead file what a failed write or cut may have left in it.
+    fn mend_wal(&mut self) -> Result<(), LedgerError> {
+        if self.broken {
+            self.wal.rewind(self.wal_good).map_err(|_| LedgerError::Broken)?;
+            self.broken = false;
         }
         Ok(())
     }
@@ -293,7 +308,7 @@ impl Ledger {
     }
 
     fn try_to_publish(&mut self) {
-        self.publish_error = self.publish().err().map(|error| error.to_string());
+        self.publish_error = self.publish().err();
     }
 
     /// Writes what is not published yet: full tiles, partial tiles, checkpoint.
@@ -347,26 +362,42 @@ impl Ledger {
         self.broken = self.wal.clear().is_err();
     }
 
-    /// Removes partial tiles that a crash left behind.
-    fn sweep(&self) {
+    /// Removes partial tiles that a crash left behind. The checkpoint is written once more before:
+    /// what a start finds may be only in the page cache, and the durable one still need them.
+    fn sweep(&self) -> Result<(), LedgerError> {
+        let stale = self.stale_partials();
+        if stale.is_empty() {
+            return Ok(());
+        }
+        let Log { files, dir, note, .. } = &self.log;
+        let path = dir.join(CHECKPOINT);
+        files.write_atomic(&path, note.as_bytes()).map_err(LedgerError::io("write", &path))?;
+        for path in stale {
+            let _ = files.remove(&path); // what stays behind only takes room
+        }
+        Ok(())
+    }
+
+    /// Files beside the partial tiles of the checkpoint.
+    fn stale_partials(&self) -> Vec<PathBuf> {
         let dir = &self.log.dir;
+        let mut stale = Vec::new();
         for level in 0..=limits::LEVELS_MAX {
             let kind = match level.checked_sub(1) {
                 None => Kind::Entries,
                 Some(level) => Kind::Hashes { level: u8::try_from(level).unwrap_or(u8::MAX) },
             };
             let (n, width) = partial_of(self.published, level.saturating_sub(1));
+            let current = Tile { kind, n, width }.path_in(dir);
             for n in n.saturating_sub(1)..=n {
                 let some = Tile { kind, n, width: 1 }.path_in(dir);
                 let Some(folder) = some.parent() else { continue };
-                for name in self.log.files.list(folder).unwrap_or_default() {
-                    let current = Tile { kind, n, width };
-                    if width == 0 || folder.join(&name) != current.path_in(dir) {
-                        let _ = self.log.files.remove(&folder.join(&name));
-                    }
-                }
+                let names = self.log.files.list(folder).unwrap_or_default();
+                let paths = names.iter().map(|name| folder.join(name));
+                stale.extend(paths.filter(|path| width == 0 || *path != current));
             }
         }
+        stale
     }
 
     /// Makes the reserve whole, if it is not.

@@ -184,11 +184,12 @@ impl<R: Read + Seek> Deb<R> {
         let mut found = Changelog::Missing;
         Entries::new(stream, PART, limit).each(|entry, content| {
             let Some(rest) = entry.path.strip_prefix(&folder) else { return Ok(true) };
-            if rest.is_empty() && entry.kind == PathKind::Symlink {
-                if let Some(package) = linked_package(&entry.target) {
-                    found = Changelog::InPackage { package: package.to_owned() };
-                    return Ok(false);
-                }
+            if rest.is_empty()
+                && entry.kind == PathKind::Symlink
+                && let Some(package) = linked_package(&entry.target)
+            {
+                found = Changelog::InPackage { package: package.to_owned() };
+                return Ok(false);
             }
             let Some(name) = rest.strip_prefix('/') else { return Ok(true) };
             let Some(rank) = rank(name).filter(|_| entry.kind == PathKind::File) else {
@@ -285,7 +286,7 @@ fn conffiles(bytes: &[u8]) -> Vec<String> {
 }
 
 fn plain_changelog(name: &str, packed: &[u8]) -> Result<Vec<u8>, DebError> {
-    let compression = if name.ends_with(".gz") { Compression::Gzip } else { Compression::Plain };
+    let (compression, _) = Compression::of_name(name).unwrap_or((Compression::Plain, name));
     let mut plain =
         unpack::unpack(compression, packed, CHANGELOG_BYTES_MAX).map_err(DebError::Io)?;
     let mut bytes = Vec::new();

@@ -310,6 +310,9 @@ pub fn from_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ReadEr
 /// Reads JSON, with the line of what is wrong.
 pub fn from_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    serde_json::from_slice(bytes)
-        .map_err(|error| ReadError::syntax(error.line().max(1), error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| {
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        ReadError::syntax(error.line().max(1), message)
+    })
 }

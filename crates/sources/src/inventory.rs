@@ -198,7 +198,7 @@ impl Walk<'_> {
         let wants = |ecosystem: &&Ecosystem| {
             ecosystem.places.is_empty() && self.scope.holds(ecosystem) && (ecosystem.wants)(&path)
         };
-        if let Some(index) = registry::ALL.iter().position(|ecosystem| wants(ecosystem)) {
+        if let Some(index) = registry::ALL.iter().position(wants) {
             self.wanted.insert((index, path));
         }
     }

@@ -45,3 +45,8 @@ pub mod registry {
 pub use ecosystem::{Ecosystem, Flag, Found, Input, ReadError, ReadOutcome, Unresolved};
 pub use inventory::{Inventory, Scope, scan};
 pub use tree::{MemoryTree, RootTree, Tree, TreeError};
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod walk_tests;

@@ -47,7 +47,7 @@ pub struct OverLimit {
 
 /// Whether an error says that a limit was hit.
 pub fn is_over_limit(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<OverLimit>())
+    error.get_ref().and_then(|inner| inner.downcast_ref::<OverLimit>()).is_some()
 }
 
 /// A reader of the decompressed bytes of `reader`, of which at most `limit` come out; asking for

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`state`] | [`State`], what the site knows: hosts, inventories, findings, cases, plans, approvals, actions |
 //! | [`sqlite_state`] | [`SqliteState`], the same in one SQLite file |
+//! | [`event_log`] | [`EventLog`]: appends that are durable when acknowledged, sealed into Parquet |
 //! | [`database`] | how our SQLite files are opened and migrated |
 //! | [`limits`] | the written limit of every loop, queue and file in this crate |
 //!
@@ -20,10 +21,15 @@
 )]
 
 pub mod database;
+pub mod event_log;
 pub mod limits;
 pub mod sqlite_state;
 pub mod state;
 
 pub use database::DatabaseError;
+pub use event_log::{
+    Ack, EventFilter, EventLog, EventLogConfig, EventLogError, EventLogStats, EventReader,
+    EventSink, GroupCommit, Notice, ScanReport, StoredEvent,
+};
 pub use sqlite_state::SqliteState;
 pub use state::{CaseFilter, HostRecord, Inventory, State, StateError};

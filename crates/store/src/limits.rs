@@ -19,3 +19,34 @@ pub const DOCUMENT_BYTES_MAX: usize = 8 << 20;
 pub const INVENTORY_PACKAGES_MAX: usize = 1_000_000;
 /// Matches that an ambiguous prefix names.
 pub const AMBIGUOUS_SHOWN_MAX: usize = 8;
+
+/// JSON bytes of one event.
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Levels of nesting in the fields of one event.
+pub const EVENT_DEPTH_MAX: usize = 64;
+/// Events in one append.
+pub const BATCH_EVENTS_MAX: usize = 10_000;
+/// JSON bytes of one append (a frame holds 16 MiB).
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Appends of several threads that share one sync.
+pub const GROUP_BATCHES_MAX: usize = 1_024;
+/// Bytes after which a segment is closed: the default.
+pub const SEGMENT_BYTES: u64 = 4 << 20;
+/// Bytes after which a segment is closed: the most that may be set. One append may overshoot it,
+/// and sealing holds one segment in memory.
+pub const SEGMENT_BYTES_MAX: u64 = 8 << 20;
+/// Age after which a segment is closed, milliseconds (6 hours).
+pub const SEGMENT_AGE_MS_MAX: i64 = 6 * 3_600 * 1_000;
+/// Bytes of sealed segments that are kept: the default.
+pub const RETENTION_BYTES: u64 = 2 << 30;
+/// Days for which sealed segments are kept: the default.
+pub const RETENTION_DAYS: u32 = 90;
+/// Sequence numbers left out after a segment that cannot be read at the start: more than the
+/// events that fit into the largest segment.
+pub const UNREADABLE_SEGMENT_EVENTS: u64 = 1 << 24;
+/// Notices that wait to be taken; older ones are dropped and counted.
+pub const NOTICES_MAX: usize = 256;
+/// Bytes of one sealed file that is read back.
+pub const SEALED_BYTES_MAX: u64 = 64 << 20;
+/// How often a reader lists the folder again because a segment was sealed under its eyes.
+pub const SCAN_RELISTS_MAX: usize = 16;

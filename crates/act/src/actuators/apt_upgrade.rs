@@ -5,7 +5,7 @@
 //! contents of everything that will change are on disk; taking back compares the root with that
 //! index and puts back content, owner, mode, times, attributes and the package database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -57,7 +57,7 @@ impl actuator::Actuator for Actuator {
     fn inspect(cx: &Context<'_>, packages: &Self::Params) -> Result<StepEffect, ActError> {
         let lists = private_dir(cx.shared, cx.root).join("lists");
         let wanted: BTreeSet<PackageVersion> = packages.iter().map(target_version).collect();
-        let offered = if lists.is_dir() { offered(&lists, &wanted)? } else { Default::default() };
+        let offered = if lists.is_dir() { offered(&lists, &wanted)? } else { BTreeMap::new() };
         let now = installed(cx.root)?;
         let tainted = packages
             .iter()
@@ -290,10 +290,13 @@ fn check_space(dir: &Path, bytes: u64) -> Result<(), ActError> {
     )))
 }
 
-/// What may be put back. On a root that nobody else uses: everything. On the running system: what
+/// Which paths may be put back.
+type Scope = Box<dyn Fn(&Path) -> bool>;
+
+/// On a root that nobody else uses: everything. On the running system: what
 /// the dry run changed, what was packed, and what stands or stood in dpkg's database, so that the
 /// data of running services is left alone.
-fn scope_of(cx: &Context<'_>) -> Result<Box<dyn Fn(&Path) -> bool>, ActError> {
+fn scope_of(cx: &Context<'_>) -> Result<Scope, ActError> {
     if !is_live(cx.root) {
         return Ok(Box::new(|_| true));
     }

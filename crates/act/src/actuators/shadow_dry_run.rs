@@ -1,7 +1,6 @@
 //! Tries a plan on a copy of the machine: applies it, checks it, lists what it changed, takes it
 //! back with the very undo that would be used, and compares with the original.
 
-use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -47,7 +46,7 @@ impl actuator::Actuator for Actuator {
     }
 
     fn precheck(cx: &Context<'_>, params: &Params) -> Result<(), ActError> {
-        if PathBuf::from(&params.plan.root) != cx.root {
+        if &params.plan.root != cx.root {
             return Err(ActError::refused("the plan that is tried is for another root"));
         }
         if params.plan.host != cx.shared.config.host {
@@ -105,7 +104,10 @@ impl actuator::Actuator for Actuator {
         };
         Ok(Applied {
             message: words,
-            result: json!({ "passed": report.passed, "rollback_verified": report.rollback_verified }),
+            result: json!({
+                "passed": report.passed,
+                "rollback_verified": report.rollback_verified,
+            }),
             dry_run: Some(report.outcome()),
             took_back: None,
         })

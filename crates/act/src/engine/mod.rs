@@ -119,7 +119,7 @@ pub struct Progress {
     /// Number of steps.
     pub steps: usize,
     /// The actuator.
-    pub actuator: &'static str,
+    pub actuator: String,
     /// Where the action stands.
     pub state: ActionState,
     /// One line in plain words.

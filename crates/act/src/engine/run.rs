@@ -112,69 +112,50 @@ impl Run<'_> {
             return Err(ActError::EffectsChanged { step: index });
         };
         let actuator = find(&step.actuator)?;
-        let shared = self.shared;
+        let undo = self.with(index, |cx| actuator.prepare(cx, &step.params))?;
+        let now_ms = self.shared.now_ms();
+        let lease = lease(std::slice::from_ref(effect), now_ms);
+        Invariant::LeaseHasEnd.check(lease.is_some() == (effect.class == EffectClass::Contain));
+        Invariant::IntentBeforeAct.check(self.log.intended);
+        self.log.step((index, ActionState::Prepared), undo.clone(), lease, now_ms)?;
+        Invariant::UndoBeforeApply.check(self.log.steps.len() == index + 1);
+        self.log.step((index, ActionState::Applying), Value::Null, None, now_ms)?;
+        let applied = self.with(index, |cx| actuator.apply(cx, &step.params, &undo))?;
+        let now_ms = self.shared.now_ms();
+        self.log.step((index, ActionState::Verifying), Value::Null, None, now_ms)?;
+        let verified = self.with(index, |cx| actuator.verify(cx, &step.params, &undo))?;
+        self.log.step((index, ActionState::Done), verified, None, self.shared.now_ms())?;
+        Ok(applied)
+    }
+
+    /// Calls a part of an actuator with what it may know, and hands on what it says.
+    fn with<T>(&mut self, index: usize, part: impl FnOnce(&Context<'_>) -> T) -> T {
+        let steps = self.order.plan.steps.len();
+        let actuator = self.order.plan.steps.get(index).map_or("", |step| step.actuator.as_str());
+        let state = self.log.steps.get(index).map_or(ActionState::Intended, |step| step.state);
+        let action = self.log.id;
         let told = std::cell::RefCell::new(&mut *self.progress);
-        let tell = |state: ActionState, text: &str| {
+        let say = |text: &str| {
             if let Ok(mut progress) = told.try_borrow_mut() {
+                let actuator = actuator.to_owned();
                 progress(Progress {
-                    action: self.log.id,
+                    action,
                     step: index,
-                    steps: self.order.plan.steps.len(),
-                    actuator: actuator.descriptor().name,
+                    steps,
+                    actuator,
                     state,
                     text: text.to_owned(),
                 });
             }
         };
-        let state = std::cell::Cell::new(ActionState::Intended);
-        let say = |text: &str| tell(state.get(), text);
-        let undo_dir = self.log.undo_dir(index);
-        let cx = Context {
-            shared,
+        part(&Context {
+            shared: self.shared,
             root: self.root,
             plan: Some(self.log.hash),
-            action: Some(self.log.id),
-            undo_dir: undo_dir.clone(),
+            action: Some(action),
+            undo_dir: self.log.undo_dir(index),
             say: &say,
-        };
-        let undo = actuator.prepare(&cx, &step.params)?;
-        let now_ms = shared.now_ms();
-        let lease = lease(std::slice::from_ref(effect), now_ms);
-        Invariant::LeaseHasEnd.check(lease.is_none() == (effect.class != EffectClass::Contain));
-        let log = &self.log;
-        Invariant::IntentBeforeAct.check(log.intended);
-        drop(cx);
-        self.log.step((index, ActionState::Prepared), undo.clone(), lease, now_ms)?;
-        self.log.step((index, ActionState::Applying), Value::Null, None, now_ms)?;
-        state.set(ActionState::Applying);
-        let told = std::cell::RefCell::new(&mut *self.progress);
-        let id = self.log.id;
-        let say = |text: &str| {
-            if let Ok(mut progress) = told.try_borrow_mut() {
-                progress(Progress {
-                    action: id,
-                    step: index,
-                    steps: self.order.plan.steps.len(),
-                    actuator: actuator.descriptor().name,
-                    state: state.get(),
-                    text: text.to_owned(),
-                });
-            }
-        };
-        let cx = Context {
-            shared,
-            root: self.root,
-            plan: Some(self.log.hash),
-            action: Some(id),
-            undo_dir,
-            say: &say,
-        };
-        let applied = actuator.apply(&cx, &step.params, &undo)?;
-        self.log.step((index, ActionState::Verifying), Value::Null, None, shared.now_ms())?;
-        state.set(ActionState::Verifying);
-        let verified = actuator.verify(&cx, &step.params, &undo)?;
-        self.log.step((index, ActionState::Done), verified, None, shared.now_ms())?;
-        Ok(applied)
+        })
     }
 
     /// The outcome; a failure takes everything back that was begun.

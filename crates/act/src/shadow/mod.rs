@@ -39,7 +39,7 @@ impl Shadow {
         let mut shadow = Self { dir: dir.clone(), mounts: Vec::new(), merged };
         let doing = || format!("mounting a copy of `{}`", root.display());
         let magic = rustix::fs::statfs(&dir).map_err(io::Error::from).during(doing)?.f_type;
-        if i64::try_from(magic).unwrap_or(0) == OVERLAY_MAGIC {
+        if magic == OVERLAY_MAGIC {
             let size = format!("size={SHADOW_TMPFS_BYTES},mode=700");
             shadow.mount("tmpfs", &dir, "tmpfs", &size)?;
             fs::create_dir_all(&shadow.merged).during(doing)?;

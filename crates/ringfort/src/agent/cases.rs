@@ -9,6 +9,7 @@ use super::live::LiveFacts;
 use super::scan::ScanLine;
 use super::session::Session;
 use crate::failure::{Failure, OrHint as _};
+use crate::rim::{OsRng, SystemClock};
 
 /// The findings and cases of a session, carried over from earlier cases of the same host.
 pub fn of_session(
@@ -37,7 +38,6 @@ pub fn of_session(
 }
 
 fn finding(session: &Session<'_>, line: &ScanLine, now_ms: i64) -> Finding {
-    let (clock, rng) = session.rim();
     let source = line.source.clone();
     let package = Package {
         ecosystem: line.ecosystem.clone(),
@@ -48,7 +48,7 @@ fn finding(session: &Session<'_>, line: &ScanLine, now_ms: i64) -> Finding {
         location: line.location.clone(),
     };
     Finding {
-        id: FindingId::new(&clock, &rng),
+        id: FindingId::new(&SystemClock, &OsRng),
         time_ms: now_ms,
         host: session.host,
         kind: FindingKind::VulnerablePackage { package, fixed: line.fixed.clone() },

@@ -26,7 +26,7 @@ pub struct Candidate {
     /// The source version that is installed.
     pub installed: String,
     /// The source version that the file would bring.
-    pub candidate: String,
+    pub offered: String,
 }
 
 /// What the changelogs say, by source package.
@@ -71,7 +71,7 @@ fn read_one(candidate: &Candidate) -> Changes {
         Ok(Changelog::Missing) => return unknown("the package carries no changelog".into()),
         Err(error) => return unknown(format!("the changelog cannot be read: {error}")),
     };
-    let found = patch::changelog::cves_between(&text, &candidate.installed, &candidate.candidate);
+    let found = patch::changelog::cves_between(&text, &candidate.installed, &candidate.offered);
     Changes { ids: found.ids, entries: found.entries_read, unknown: found.gap, in_package: None }
 }
 
@@ -89,7 +89,7 @@ mod tests {
             package: "x".into(),
             deb,
             installed: "1".into(),
-            candidate: "2".into(),
+            offered: "2".into(),
         };
         let result = read(&ChangelogJob { packages: vec![candidate] });
         assert!(result.sources["x"].unknown.is_some());

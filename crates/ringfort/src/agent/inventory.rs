@@ -164,7 +164,7 @@ fn read_project(path: &Path, result: &mut InventoryResult) {
             match sources::inventory::scan_file(&tree, &name) {
                 Some(inventory) => take(inventory, &prefix, result),
                 None => {
-                    result.unknown.push(format!("`{}` is no lock file known here", path.display()))
+                    result.unknown.push(format!("`{}` is no lock file known here", path.display()));
                 }
             }
         }

@@ -1,18 +1,23 @@
-//! Live facts of this machine from /proc: who listens on the network, and which libraries are in
-//! use by which programs, also libraries that were replaced on disk since.
+//! Live facts of this machine from /proc: who listens on the network, which libraries are in use
+//! by which programs, also libraries that were replaced on disk since, and which kernel runs.
 //!
-//! What could not be looked at is counted: without root the processes of others stay closed.
+//! What could not be looked at is counted: without root the processes of others stay closed. A
+//! process with another root (a container) runs code of other packages than this machine's, so it
+//! is counted and its code is not looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use procfs::net::{TcpNetEntry, TcpState, UdpNetEntry};
 use procfs::process::{FDTarget, MMPermissions, MMapPath, Process};
 use serde::{Deserialize, Serialize};
 
+use kernel::Kernel;
 use owners::Owners;
 
+mod kernel;
 mod owners;
 
 /// The most processes that are looked at.
@@ -64,6 +69,12 @@ pub struct LiveFacts {
     pub processes: usize,
     /// Processes that could not be looked into.
     pub closed: usize,
+    /// Processes with another root: containers, whose packages are not this machine's.
+    #[serde(default)]
+    pub elsewhere: usize,
+    /// The kernel that runs, and the newest one that is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Kernel>,
     /// What could not be told, in plain words.
     pub unknown: Vec<String>,
 }
@@ -73,13 +84,31 @@ impl LiveFacts {
     pub fn is_complete(&self) -> bool {
         self.closed == 0 && self.unknown.is_empty()
     }
+
+    /// What was looked at and what not, in plain words.
+    pub fn coverage(&self) -> String {
+        let mut text = format!("looked into {} processes", self.processes - self.closed);
+        if self.closed > 0 {
+            text = format!(
+                "could not look into {} of {} processes: needs root",
+                self.closed, self.processes
+            );
+        }
+        if self.elsewhere > 0 {
+            let more = format!("; {} have their own root (containers)", self.elsewhere);
+            text.push_str(&more);
+        }
+        text
+    }
 }
 
 /// What one process runs.
 struct Running {
     program: String,
-    /// Files mapped as code, with whether they are gone from disk.
+    /// Files mapped as code, with whether they are gone from disk. Empty for one elsewhere.
     code: BTreeSet<(PathBuf, bool)>,
+    /// Whether its root is not this machine's.
+    elsewhere: bool,
     sockets: BTreeSet<u64>,
 }
 
@@ -91,7 +120,7 @@ pub fn gather() -> LiveFacts {
     for process in &running {
         wanted.extend(process.code.iter().map(|(path, _)| path.clone()));
     }
-    let owners = match Owners::find(Path::new("/var/lib/dpkg/info"), &wanted) {
+    let owners = match Owners::find(Path::new("/var/lib/dpkg"), &wanted) {
         Ok(owners) => owners,
         Err(error) => {
             facts.unknown.push(format!("which package owns which file: {error}"));
@@ -100,12 +129,15 @@ pub fn gather() -> LiveFacts {
     };
     let mut exposed = BTreeSet::new();
     for socket in sockets(&mut facts.unknown) {
-        let process = running.iter().position(|process| process.sockets.contains(&socket.inode));
-        let loopback = socket.local.ip().is_loopback();
-        if let (Some(index), false) = (process, loopback) {
-            exposed.insert(index);
+        // A server and its workers share the socket: all of them are exposed.
+        let holds = |(_, process): &(usize, &Running)| process.sockets.contains(&socket.inode);
+        let holders: Vec<(usize, &Running)> = running.iter().enumerate().filter(holds).collect();
+        let loopback = is_loopback(socket.local.ip());
+        if !loopback {
+            exposed.extend(holders.iter().map(|(index, _)| *index));
         }
-        let program = process.and_then(|index| running.get(index)).map(|p| p.program.clone());
+        let holder = holders.first().map(|(_, process)| *process);
+        let program = holder.map(|process| process.program.clone());
         facts.listeners.push(Listener {
             protocol: socket.protocol.to_owned(),
             address: socket.local.ip(),
@@ -113,6 +145,7 @@ pub fn gather() -> LiveFacts {
             uid: socket.uid,
             package: program
                 .as_ref()
+                .filter(|_| holder.is_some_and(|process| !process.elsewhere))
                 .and_then(|path| owners.of(Path::new(path)))
                 .map(str::to_owned),
             program,
@@ -132,7 +165,25 @@ pub fn gather() -> LiveFacts {
             }
         }
     }
+    match kernel::gather() {
+        Ok(kernel) => facts.kernel = Some(kernel),
+        Err(error) => facts.unknown.push(error),
+    }
     facts
+}
+
+/// Whether only this machine reaches an address, also in its IPv6 spelling.
+fn is_loopback(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(v6.is_loopback(), |v4| v4.is_loopback()),
+        IpAddr::V4(v4) => v4.is_loopback(),
+    }
+}
+
+/// Device and inode of a root: the same for processes that see this machine's files.
+fn root_of(path: &str) -> Option<(u64, u64)> {
+    let root = std::fs::metadata(path).ok()?;
+    Some((root.dev(), root.ino()))
 }
 
 fn running(facts: &mut LiveFacts) -> Vec<Running> {
@@ -143,6 +194,7 @@ fn running(facts: &mut LiveFacts) -> Vec<Running> {
             return Vec::new();
         }
     };
+    let own_root = root_of("/");
     let mut running = Vec::new();
     for process in processes.take(PROCESSES_MAX).flatten() {
         // Kernel threads have no program; a process that ended meanwhile is no gap.
@@ -154,8 +206,11 @@ fn running(facts: &mut LiveFacts) -> Vec<Running> {
             continue;
         };
         facts.processes += 1;
-        match look_into(&process, &link) {
-            Some(found) => running.push(found),
+        match look_into(&process, &link, own_root) {
+            Some(found) => {
+                facts.elsewhere += usize::from(found.elsewhere);
+                running.push(found);
+            }
             None => facts.closed += usize::from(process.is_alive()),
         }
     }
@@ -168,15 +223,18 @@ fn is_closed(process: &Process) -> bool {
     process.is_alive() && process.stat().is_ok_and(|stat| !kernel_thread(stat))
 }
 
-fn look_into(process: &Process, link: &Path) -> Option<Running> {
+fn look_into(process: &Process, link: &Path, own_root: Option<(u64, u64)>) -> Option<Running> {
     let program = strip_deleted(link).0.display().to_string();
+    let root = root_of(&format!("/proc/{}/root/", process.pid()));
+    let elsewhere = root.is_some() && root != own_root;
     let mut code = BTreeSet::new();
     for map in process.maps().ok()? {
         if let MMapPath::Path(path) = map.pathname
+            && !elsewhere
             && map.perms.contains(MMPermissions::EXECUTE)
         {
             let (path, gone) = strip_deleted(&path);
-            code.insert((path.to_path_buf(), gone));
+            code.insert((path.clone(), gone));
         }
     }
     let mut sockets = BTreeSet::new();
@@ -185,7 +243,7 @@ fn look_into(process: &Process, link: &Path) -> Option<Running> {
             sockets.insert(inode);
         }
     }
-    Some(Running { program, code, sockets })
+    Some(Running { program, code, elsewhere, sockets })
 }
 
 /// A path as /proc shows it, without the mark of a file that is gone from disk.
@@ -257,6 +315,44 @@ mod tests {
         let own = std::env::current_exe().unwrap().display().to_string();
         assert_eq!(found.program, Some(own));
         assert!(facts.processes > 0);
+    }
+
+    #[test]
+    fn code_that_this_process_runs_is_in_use_by_it_and_the_kernel_has_a_name() {
+        let facts = gather();
+        let own = std::env::current_exe().unwrap().display().to_string();
+        let running = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert_eq!(facts.kernel.as_ref().unwrap().running, running.trim());
+        if Path::new("/var/lib/dpkg/info/libc6:amd64.list").exists() {
+            assert!(facts.in_use["libc6"].programs.contains(&own));
+        } else {
+            eprintln!("SKIPPED: libc6 is not a package of dpkg here");
+        }
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_said() {
+        let facts = LiveFacts { processes: 9, closed: 2, elsewhere: 3, ..LiveFacts::default() };
+        assert_eq!(
+            facts.coverage(),
+            "could not look into 2 of 9 processes: needs root; 3 have their own root \
+             (containers)"
+        );
+        assert!(!facts.is_complete());
+    }
+
+    #[test]
+    fn loopback_is_known_in_both_families() {
+        for (address, loopback) in [
+            ("127.0.0.53", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("::", false),
+            ("0.0.0.0", false),
+            ("::ffff:192.0.2.1", false),
+        ] {
+            assert_eq!(is_loopback(address.parse().unwrap()), loopback, "{address}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::exec::client::Client;
 use crate::exec::spawn::UNPRIVILEGED_ID;
 use crate::failure::{Failure, OrHint as _};
 use crate::host;
-use crate::rim::{OsRng, SystemClock};
+use crate::rim::SystemClock;
 
 /// How many packages are fetched for their changelogs in one action.
 const FETCH_BATCH: usize = 8;
@@ -158,14 +158,11 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let context = self.context;
-        let mut client = match Client::connect(context) {
-            Ok(client) => client,
-            Err(_) => {
-                context.warn(
-                    "without root the package metadata is not refreshed; the machine's own is used",
-                );
-                return Ok(());
-            }
+        let Ok(mut client) = Client::connect(context) else {
+            context.warn(
+                "without root the package metadata is not refreshed; the machine's own is used",
+            );
+            return Ok(());
         };
         context.progress("refreshing the package metadata");
         let executor = client.standing()?.host;
@@ -277,7 +274,7 @@ impl<'a> Session<'a> {
             package: upgrade.name.clone(),
             deb,
             installed: upgrade.source_from.clone(),
-            candidate: upgrade.source_to.clone(),
+            offered: upgrade.source_to.clone(),
         });
         let result = worker::changelogs(ChangelogJob { packages: packages.collect() })?;
         for upgrade in batch {
@@ -311,6 +308,7 @@ impl<'a> Session<'a> {
                 "suites": inventory.suites.iter().map(|s| s.codename.clone()).collect::<Vec<_>>(),
                 "processes": self.scan.live.as_ref().map(|live| live.processes),
                 "closed": self.scan.live.as_ref().map(|live| live.closed),
+                "kernel": self.scan.live.as_ref().and_then(|live| live.kernel.as_ref()),
                 "unknown": self.scan.unknown,
             }),
         };
@@ -343,11 +341,6 @@ impl<'a> Session<'a> {
     /// The state, for what comes after a scan.
     pub fn state(&self) -> &SqliteState {
         &self.state
-    }
-
-    /// Randomness and time, for ids.
-    pub fn rim(&self) -> (SystemClock, OsRng) {
-        (SystemClock, OsRng)
     }
 }
 

@@ -125,6 +125,17 @@ fn summary(context: &Context, session: &Session<'_>, lines: &[ScanLine]) {
         count(Status::Affected),
         count(Status::Unknown),
     ));
+    if let Some(live) = &session.scan.live {
+        context.progress(live.coverage());
+        if let Some(kernel) = &live.kernel
+            && kernel.restart_needed() == Some(true)
+        {
+            context.warn(inert(&format!(
+                "kernel {} still runs, a newer one is installed: restart this machine to use it",
+                kernel.running
+            )));
+        }
+    }
     if lines.is_empty() && session.scan.unknown.is_empty() {
         context.progress("nothing found by these checks");
     }

@@ -39,11 +39,6 @@ impl Client {
         Ok(Self { stream, child: Some(child) })
     }
 
-    /// Connects to an executor that listens, without ever starting one.
-    pub fn connect_running(socket: &Path) -> std::io::Result<Self> {
-        Ok(Self { stream: UnixStream::connect(socket)?, child: None })
-    }
-
     /// Asks, hands progress on, and returns the reply.
     pub fn ask(
         &mut self,

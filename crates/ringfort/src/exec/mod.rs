@@ -184,7 +184,7 @@ impl Executor {
     }
 
     /// Checks a plan, decides, and records the decision. The error is the reply of a refusal.
-    #[expect(clippy::type_complexity, reason = "the three things a decision gives")]
+
     fn decide(
         &self,
         plan: &Plan,

@@ -55,10 +55,8 @@ impl Story {
             self.problem(format!("receipt {index}: the log does not begin where it should"));
         }
         match (receipt.kind, receipt.action) {
-            (ReceiptKind::Intent, Some(action)) => {
-                if !self.intents.insert(action) {
-                    self.problem(format!("receipt {index}: action {action} is intended twice"));
-                }
+            (ReceiptKind::Intent, Some(action)) if !self.intents.insert(action) => {
+                self.problem(format!("receipt {index}: action {action} is intended twice"));
             }
             (ReceiptKind::Outcome, Some(action)) => {
                 if !self.intents.contains(&action) {

@@ -80,15 +80,17 @@ pub fn encode(lists: &AptLists, key: IndexKey) -> Result<Vec<u8>, IndexError> {
     let mut names = Vec::new();
     let mut versions = Vec::new();
     let mut count: u32 = 0;
-    for (name, rows) in lists.packages() {
-        let (offset, len) = text.put(name);
-        for value in [offset, len, count] {
-            names.extend_from_slice(&value.to_le_bytes());
+    let mut last = None;
+    for row in lists.rows() {
+        if last.as_ref() != Some(&row.package) {
+            let (offset, len) = text.put(&row.package);
+            for value in [offset, len, count] {
+                names.extend_from_slice(&value.to_le_bytes());
+            }
+            last = Some(row.package.clone());
         }
-        for row in rows {
-            put_version(row, &mut text, &mut versions)?;
-            count = count.checked_add(1).ok_or(over)?;
-        }
+        put_version(&row, &mut text, &mut versions)?;
+        count = count.checked_add(1).ok_or(over)?;
     }
     let meta = Meta {
         suites: lists.suites.clone(),
@@ -216,7 +218,7 @@ impl IndexReader {
         }
         let Meta { suites, files, problems } =
             serde_json::from_slice(bytes.get(HEADER_BYTES..meta_end)?).ok()?;
-        Some(Self { key, meta_end, names, versions, suites, files, problems, bytes })
+        Some(Self { bytes, key, meta_end, names, versions, suites, files, problems })
     }
 
     /// What the lists were when it was made.
@@ -317,10 +319,11 @@ mod tests {
         assert_eq!(index.key(), key);
         assert_eq!(index.len(), 2);
         assert_eq!(index.suites, lists.suites);
-        for (name, rows) in lists.packages() {
+        for name in ["a", "b"] {
+            let rows = lists.versions(name);
             let found = index.versions(name);
-            assert_eq!(found.len(), rows.len());
-            for (found, row) in found.iter().zip(rows) {
+            assert!(found.len() == rows.len() && !rows.is_empty());
+            for (found, row) in found.iter().zip(&rows) {
                 assert_eq!(found.version, row.version);
                 assert_eq!(found.architecture, row.architecture);
                 assert_eq!(found.source_name, row.source.name);

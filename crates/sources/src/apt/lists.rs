@@ -6,7 +6,7 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::packages::{PackagesError, VersionRow, read_packages};
+use super::packages::{PackagesError, PackedRow, VersionRow, read_packages};
 use super::release::Release;
 use super::sources_list::SourcesList;
 use crate::limits::{LISTS_FILES_MAX, PACKAGES_BYTES_MAX, RELEASE_BYTES_MAX, VERSIONS_MAX};
@@ -32,14 +32,17 @@ pub fn list_name(address: &str) -> String {
     for byte in host.bytes().chain(path.bytes()) {
         match byte {
             b'/' => name.push('_'),
-            0..=0x20 | 0x7f.. => name.push_str(&format!("%{byte:02x}")),
-            _ if b"\\|{}[]<>\"^~_=!@#$%&*".contains(&byte) => {
-                name.push_str(&format!("%{byte:02x}"));
-            }
+            0..=0x20 | 0x7f.. => escape(&mut name, byte),
+            _ if b"\\|{}[]<>\"^~_=!@#$%&*".contains(&byte) => escape(&mut name, byte),
             _ => name.push(char::from(byte)),
         }
     }
     name
+}
+
+fn escape(name: &mut String, byte: u8) {
+    name.push('%');
+    name.push_str(&hex::encode([byte]));
 }
 
 fn host_len(rest: &str) -> usize {
@@ -92,18 +95,31 @@ pub struct AptLists {
     pub files: Vec<ListFile>,
     /// Why what is offered is not fully known: files that could not be read.
     pub problems: Vec<String>,
-    versions: BTreeMap<String, Vec<VersionRow>>,
+    /// Sorted by package, and in the order of the lists within one.
+    rows: Vec<PackedRow>,
 }
 
 impl AptLists {
     /// The versions of a package that are offered, in the order of the lists.
-    pub fn versions(&self, package: &str) -> &[VersionRow] {
-        self.versions.get(package).map(Vec::as_slice).unwrap_or_default()
+    pub fn versions(&self, package: &str) -> Vec<VersionRow> {
+        let start = self.rows.partition_point(|row| row.package() < package);
+        let rows = self.rows.get(start..).unwrap_or_default().iter();
+        rows.take_while(|row| row.package() == package).map(PackedRow::unpack).collect()
     }
 
-    /// Every package with its versions, sorted by name.
-    pub fn packages(&self) -> impl Iterator<Item = (&str, &[VersionRow])> {
-        self.versions.iter().map(|(name, rows)| (name.as_str(), rows.as_slice()))
+    /// Every version of every package, sorted by package.
+    pub fn rows(&self) -> impl Iterator<Item = VersionRow> {
+        self.rows.iter().map(PackedRow::unpack)
+    }
+
+    /// How many versions are offered.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// Whether every list was read whole.
@@ -206,20 +222,19 @@ pub fn read_lists(tree: &dyn Tree, dir: &str, query: ListsQuery<'_>) -> AptLists
             Err(error) => lists.problems.push(error),
         }
     }
-    let mut total = 0;
     for (name, prefix) in &folder.packages {
         let Some((suite, release)) = releases.get(prefix.as_str()) else {
             lists.problems.push(format!("`{name}` belongs to a release that cannot be read"));
             continue;
         };
         let file = read_file(tree, dir, name, (*suite, prefix, release), query.names, &mut lists);
-        total += file.rows;
         lists.files.push(file);
-        if total > VERSIONS_MAX {
+        if lists.rows.len() > VERSIONS_MAX {
             lists.problems.push(format!("over the limit of {VERSIONS_MAX} versions"));
             break;
         }
     }
+    lists.rows.sort_by(|one, other| one.package().cmp(other.package()));
     lists
 }
 
@@ -252,11 +267,11 @@ fn read_file(
 ) -> ListFile {
     let mut file =
         ListFile { name: name.to_owned(), suite, rows: 0, verified: None, problem: None };
-    let mut rows = Vec::new();
+    let before = lists.rows.len();
     let mut hash = Sha256::new();
     let stem = match stream(tree, &join(dir, name), name, &mut hash, |row| {
         if names.is_none_or(|names| names.contains(row.package)) {
-            rows.push(row.to_owned_row(suite));
+            lists.rows.push(PackedRow::new(row, suite));
         }
         file.rows += 1;
         Ok(())
@@ -268,6 +283,8 @@ fn read_file(
             stem
         }
         Err(problem) => {
+            // What came before the damage is not taken either: it was not checked.
+            lists.rows.truncate(before);
             file.problem = Some(problem);
             return file;
         }
@@ -277,12 +294,9 @@ fn read_file(
         let matches = hash.finalize().as_slice() == expected.sha256.as_slice();
         file.verified = Some(matches);
         if !matches {
+            lists.rows.truncate(before);
             file.problem = Some("its content is not what its release names".to_owned());
-            return file;
         }
-    }
-    for row in rows {
-        lists.versions.entry(row.package.clone()).or_default().push(row);
     }
     file
 }
@@ -375,7 +389,7 @@ pub(crate) mod tests {
         let names = BTreeSet::from(["b".to_owned()]);
         let query = ListsQuery { sources: Some(&sources), names: Some(&names) };
         let some = read_lists(&tree, LISTS_FOLDER, query);
-        assert_eq!(some.packages().map(|(name, _)| name).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(some.rows().map(|row| row.package).collect::<Vec<_>>(), ["b"]);
         assert_eq!(some.versions("b")[0].source.version, "1");
     }
 

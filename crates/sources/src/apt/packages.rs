@@ -70,22 +70,76 @@ impl PackageRow<'_> {
             if version.is_empty() { self.version } else { version },
         )
     }
+}
 
-    /// An owned copy.
-    pub fn to_owned_row(&self, suite: usize) -> VersionRow {
-        let (name, version) = self.source_name_version();
+/// A row as it is kept: one string for all of its texts, since there are tens of thousands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PackedRow {
+    /// Package, version, architecture, source's name and version, file name, `Multi-Arch`.
+    text: Box<str>,
+    /// Where each of them ends.
+    ends: [u32; 7],
+    size: u64,
+    sha256: Option<[u8; 32]>,
+    essential: bool,
+    phased_percent: Option<u8>,
+    suite: u32,
+}
+
+impl PackedRow {
+    pub(super) fn new(row: &PackageRow<'_>, suite: usize) -> Self {
+        let (source, source_version) = row.source_name_version();
+        let parts = [
+            row.package,
+            row.version,
+            row.architecture,
+            source,
+            source_version,
+            row.filename,
+            row.multi_arch,
+        ];
+        let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+        let ends = parts.map(|part| {
+            text.push_str(part);
+            // A stanza has 4 MiB at most.
+            u32::try_from(text.len()).unwrap_or(u32::MAX)
+        });
+        Self {
+            text: text.into_boxed_str(),
+            ends,
+            size: row.size,
+            sha256: row.sha256,
+            essential: row.essential,
+            phased_percent: row.phased_percent,
+            suite: u32::try_from(suite).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) fn package(&self) -> &str {
+        let [end, ..] = self.ends;
+        self.text.get(..end as usize).unwrap_or_default()
+    }
+
+    pub(super) fn unpack(&self) -> VersionRow {
+        let mut start = 0;
+        let [package, version, architecture, source, source_version, filename, multi_arch] =
+            self.ends.map(|end| {
+                let part = self.text.get(start..end as usize).unwrap_or_default();
+                start = end as usize;
+                part.to_owned()
+            });
         VersionRow {
-            package: self.package.to_owned(),
-            version: self.version.to_owned(),
-            architecture: self.architecture.to_owned(),
-            source: SourcePackage { name: name.to_owned(), version: version.to_owned() },
-            filename: self.filename.to_owned(),
+            package,
+            version,
+            architecture,
+            source: SourcePackage { name: source, version: source_version },
+            filename,
             size: self.size,
             sha256: self.sha256,
             essential: self.essential,
-            multi_arch: self.multi_arch.to_owned(),
+            multi_arch,
             phased_percent: self.phased_percent,
-            suite,
+            suite: self.suite as usize,
         }
     }
 }
@@ -184,7 +238,7 @@ mod tests {
             Package: b\nVersion: 1\n\nPackage: c\nVersion: 2\nArchitecture: all\n";
         let mut rows = Vec::new();
         let count = read_packages(text.as_bytes(), |row| {
-            rows.push(row.to_owned_row(3));
+            rows.push(PackedRow::new(row, 3).unpack());
             Ok(())
         })
         .unwrap();
@@ -192,6 +246,7 @@ mod tests {
         assert_eq!(rows[0].source, SourcePackage { name: "s".into(), version: "1".into() });
         assert_eq!((rows[0].size, rows[0].essential, rows[0].suite), (7, true, 3));
         assert!(rows[0].sha256.is_some());
+        assert_eq!(rows[0].filename, "pool/a.deb");
         assert_eq!(rows[1].source, SourcePackage { name: "c".into(), version: "2".into() });
     }
 }

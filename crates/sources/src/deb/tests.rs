@@ -35,7 +35,7 @@ fn ar_of(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
     for (name, bytes) in members {
         let len = bytes.len();
-        write!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{len:<10}`\n", 0, 0, 0, 100_644).unwrap();
+        writeln!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{len:<10}`", 0, 0, 0, 100_644).unwrap();
         out.extend_from_slice(bytes);
         out.extend_from_slice(if len % 2 == 1 { b"\n" } else { b"" });
     }

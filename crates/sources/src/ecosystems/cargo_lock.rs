@@ -23,6 +23,7 @@ pub const ECOSYSTEM: Ecosystem = Ecosystem {
 /// The newest version of the format that is known.
 const VERSION_MAX: u32 = 4;
 #[derive(Deserialize)]
+#[serde(expecting = "a lock file")]
 struct Lock {
     version: Option<u32>,
     #[serde(default)]
@@ -32,6 +33,7 @@ struct Lock {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a package")]
 struct Entry {
     name: String,
     version: String,

@@ -26,6 +26,7 @@ pub const ECOSYSTEM: Ecosystem = Ecosystem {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a lock file")]
 struct Lock {
     lockfile_version: Option<serde_json::Value>,
     packages: Option<BTreeMap<String, Entry>>,
@@ -34,7 +35,9 @@ struct Lock {
 
 /// An entry of `packages` (versions 2 and 3) or of `dependencies` (version 1).
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the file's own fields")]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a package")]
 struct Entry {
     name: Option<String>,
     version: Option<String>,

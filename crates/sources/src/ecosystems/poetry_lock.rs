@@ -21,12 +21,14 @@ pub const ECOSYSTEM: Ecosystem = Ecosystem {
 };
 
 #[derive(Deserialize)]
+#[serde(expecting = "a lock file")]
 struct Lock {
     #[serde(default)]
     package: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a package")]
 struct Entry {
     name: String,
     version: String,
@@ -41,6 +43,7 @@ struct Entry {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a source")]
 struct Source {
     #[serde(rename = "type", default)]
     kind: String,

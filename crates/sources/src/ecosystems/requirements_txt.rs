@@ -21,9 +21,9 @@ pub const ECOSYSTEM: Ecosystem = Ecosystem {
 
 fn wants(path: &str) -> bool {
     let name = file_name(path);
-    let is_text = name.ends_with(".txt") && name.contains("requirements");
+    let is_text = name.strip_suffix(".txt").is_some_and(|stem| stem.contains("requirements"));
     // What setuptools writes beside a package is a wish, not what is installed.
-    let in_folder = path.ends_with(".txt")
+    let in_folder = path.strip_suffix(".txt").is_some()
         && path.rsplit('/').nth(1).is_some_and(|folder| folder == "requirements");
     (is_text || in_folder) && !path.contains(".egg-info/")
 }

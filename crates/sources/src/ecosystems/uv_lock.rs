@@ -23,6 +23,7 @@ pub const ECOSYSTEM: Ecosystem = Ecosystem {
 };
 
 #[derive(Deserialize)]
+#[serde(expecting = "a lock file")]
 struct Lock {
     version: Option<u32>,
     #[serde(default)]
@@ -31,6 +32,7 @@ struct Lock {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[serde(expecting = "a package")]
 struct Entry {
     name: String,
     version: Option<String>,
@@ -45,6 +47,7 @@ struct Entry {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a dependency")]
 struct Edge {
     name: String,
 }

@@ -181,6 +181,7 @@ impl Tree for RootTree {
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::symlink;
 
     /// A root with links that try to leave it, and a secret beside it.
@@ -241,7 +242,6 @@ mod tests {
     #[test]
     fn a_folder_lists_sorted_with_what_its_entries_are() {
         let (dir, kernel, by_hand) = root();
-        use std::os::unix::ffi::OsStrExt as _;
         let bad = std::ffi::OsStr::from_bytes(b"\xff");
         fs::write(dir.path().join("root/etc").join(bad), "").unwrap();
         for tree in [&kernel, &by_hand] {

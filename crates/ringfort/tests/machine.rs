@@ -1,0 +1,250 @@
+//! A real Debian machine, from scan to record: its root file system, its own apt, real packages.
+//!
+//! `ringfort scan` must list exactly what apt lists, `ringfort patch` must apply it, and
+//! `ringfort undo` must give every byte back. Needs root, a test root, and the package mirror.
+#![expect(clippy::disallowed_methods, reason = "the test runs the real program and the real apt")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use testkit::roots::{self, Root};
+
+struct Site {
+    dir: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Site {
+    /// A machine of its own, or why there is none.
+    fn new(which: Root) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED: root is needed");
+            return None;
+        }
+        let archive = match roots::ready(which) {
+            Ok(archive) => archive,
+            Err(reason) => {
+                println!("SKIPPED: {reason}");
+                return None;
+            }
+        };
+        let dir = tempfile::Builder::new().prefix("machine").tempdir_in("/var/tmp").unwrap();
+        let root = dir.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        roots::unpack(&archive, &root).unwrap();
+        std::fs::write(dir.path().join("config.toml"), "").unwrap();
+        std::fs::write(dir.path().join("passphrase"), "correct horse battery\n").unwrap();
+        let site = Self { dir, root };
+        let made = site.ringfort(&["keys", "init"]);
+        assert!(made.status.success(), "{}", text(&made));
+        Some(site)
+    }
+
+    fn ringfort(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_ringfort"))
+            .arg("--data-dir")
+            .arg(self.dir.path().join("data"))
+            .arg("--config")
+            .arg(self.dir.path().join("config.toml"))
+            .args(args)
+            .env("HOME", self.dir.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("SSH_AUTH_SOCK")
+            .env("RINGFORT_PASSPHRASE_FILE", self.dir.path().join("passphrase"))
+            .output()
+            .unwrap()
+    }
+
+    fn root_arg(&self) -> &str {
+        self.root.to_str().unwrap()
+    }
+
+    /// What `scan --json` says of waiting updates: package, version, ids.
+    fn scan(&self) -> BTreeMap<String, (String, BTreeSet<String>)> {
+        let output = self.ringfort(&["scan", "--json", "--root", self.root_arg()]);
+        assert!(output.status.code() == Some(1), "{}", text(&output));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let mut found = BTreeMap::new();
+        for line in stdout.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let Some(fixed) = line["fixed"].as_str() else { continue };
+            let ids = line["ids"].as_array().unwrap();
+            let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+            let name = line["package"].as_str().unwrap().to_owned();
+            found.insert(name, (fixed.to_owned(), ids));
+        }
+        found
+    }
+
+    /// What apt itself lists on a copy of the root with the suite of security fixes enabled.
+    fn apt_upgradable(&self) -> Option<BTreeMap<String, String>> {
+        let copy = self.dir.path().join("copy");
+        run("cp", &["-a", self.root_arg(), copy.to_str().unwrap()]);
+        let list = copy.join("etc/apt/sources.list");
+        let main = std::fs::read_to_string(&list).unwrap();
+        let line = main.lines().find(|line| line.starts_with("deb ")).unwrap();
+        let security = line
+            .replace("/debian ", "/debian-security ")
+            .replace(" bookworm ", " bookworm-security ");
+        std::fs::write(&list, format!("{main}\n{security}\n")).unwrap();
+        for file in ["etc/resolv.conf", "etc/hosts"] {
+            let _ = std::fs::copy(Path::new("/").join(file), copy.join(file));
+        }
+        let inside = |args: &[&str]| {
+            let mut all = vec![copy.to_str().unwrap(), "env", "LC_ALL=C"];
+            all.extend(args);
+            Command::new("chroot").args(all).output().unwrap()
+        };
+        let update = inside(&["apt-get", "-q", "update"]);
+        if !update.status.success() {
+            println!("SKIPPED: the package mirror does not answer: {}", text(&update));
+            return None;
+        }
+        let listed = String::from_utf8(inside(&["apt", "list", "--upgradable"]).stdout).unwrap();
+        std::fs::remove_dir_all(&copy).unwrap();
+        let row = |line: &str| {
+            let (name, rest) = line.split_once('/')?;
+            Some((name.to_owned(), rest.split_whitespace().nth(1)?.to_owned()))
+        };
+        Some(listed.lines().filter_map(row).collect())
+    }
+}
+
+fn run(program: &str, args: &[&str]) {
+    let output = Command::new(program).args(args).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", text(&output));
+}
+
+fn text(output: &Output) -> String {
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{out}{err}")
+}
+
+/// What the comparison leaves out: the kernel's and the moment's, apt's caches, logs that grow.
+const LEFT_OUT: [&str; 12] = [
+    "proc",
+    "sys",
+    "dev",
+    "run",
+    "tmp",
+    "var/tmp",
+    "var/cache/apt",
+    "var/cache/ldconfig/aux-cache",
+    "var/log/apt",
+    "var/log/dpkg.log",
+    "var/log/alternatives.log",
+    "var/lib/apt/lists",
+];
+
+/// Every entry of a root as text: type and mode, owner, size, time to the nanosecond, target,
+/// extended attributes, content hash.
+fn fingerprint(root: &Path) -> BTreeMap<PathBuf, String> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root.join(&folder)).unwrap() {
+            let path = folder.join(entry.unwrap().file_name());
+            if LEFT_OUT.iter().any(|out| path.starts_with(out)) {
+                continue;
+            }
+            let full = root.join(&path);
+            let meta = full.symlink_metadata().unwrap();
+            let mut line = format!(
+                "{:o} {}:{} {}.{:09}",
+                meta.mode(),
+                meta.uid(),
+                meta.gid(),
+                meta.mtime(),
+                meta.mtime_nsec()
+            );
+            if meta.is_file() {
+                let hash = Sha256::digest(std::fs::read(&full).unwrap());
+                line += &format!(" {} {}", meta.len(), hex::encode(hash));
+            } else if meta.is_symlink() {
+                line += &format!(" {}", std::fs::read_link(&full).unwrap().display());
+            }
+            for name in xattr::list(&full).unwrap() {
+                let value = xattr::get(&full, &name).unwrap().unwrap_or_default();
+                line += &format!(" {}={}", name.to_string_lossy(), hex::encode(value));
+            }
+            if meta.is_dir() {
+                folders.push(path.clone());
+            }
+            all.insert(path, line);
+        }
+    }
+    all
+}
+
+fn assert_same(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, String>) {
+    let paths: BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
+    let unlike: Vec<String> = paths
+        .into_iter()
+        .filter(|path| before.get(*path) != after.get(*path))
+        .map(|path| format!("{}: {:?} -> {:?}", path.display(), before.get(path), after.get(path)))
+        .collect();
+    assert!(unlike.is_empty(), "{} entries differ:\n{}", unlike.len(), unlike.join("\n"));
+}
+
+fn version_of(root: &Path, package: &str) -> String {
+    let args = [root.to_str().unwrap(), "dpkg-query", "-W", "-f=${Version}", package];
+    String::from_utf8(Command::new("chroot").args(args).output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn scan_agrees_with_apt_and_patches_are_applied_and_taken_back_byte_for_byte() {
+    let Some(site) = Site::new(Root::Server) else { return };
+    let Some(expected) = site.apt_upgradable() else { return };
+    let before = fingerprint(&site.root);
+    let found = site.scan();
+    let versions: BTreeMap<String, String> =
+        found.iter().map(|(name, (version, _))| (name.clone(), version.clone())).collect();
+    assert_eq!(versions, expected, "ringfort and apt list different updates");
+    assert!(found.values().any(|(_, ids)| !ids.is_empty()), "no changelog named a CVE");
+    assert_same(&before, &fingerprint(&site.root));
+    println!("{} updates, the same as apt's", versions.len());
+
+    let (rsync, _) = &found["rsync"];
+    let old = version_of(&site.root, "rsync");
+    let patched = site.ringfort(&["patch", "rsync", "--yes", "--root", site.root_arg()]);
+    assert!(patched.status.success(), "{}", text(&patched));
+    assert_eq!(version_of(&site.root, "rsync"), *rsync);
+    let undone = site.ringfort(&["undo", "--last", "--yes"]);
+    assert!(undone.status.success(), "{}", text(&undone));
+    assert_eq!(version_of(&site.root, "rsync"), old);
+    assert_same(&before, &fingerprint(&site.root));
+
+    let patched = site.ringfort(&["patch", "--all", "--yes", "--root", site.root_arg()]);
+    assert!(patched.status.success(), "{}", text(&patched));
+    for (name, version) in &expected {
+        assert_eq!(version_of(&site.root, name), *version, "{name}");
+    }
+    let undone = site.ringfort(&["undo", "--last", "--yes"]);
+    assert!(undone.status.success(), "{}", text(&undone));
+    assert_same(&before, &fingerprint(&site.root));
+
+    let verified = site.ringfort(&["verify", "--json"]);
+    assert!(verified.status.success(), "{}", text(&verified));
+}
+
+#[test]
+fn without_a_signature_or_with_the_kill_switch_pulled_nothing_is_changed() {
+    let Some(site) = Site::new(Root::Mini) else { return };
+    let before = fingerprint(&site.root);
+    let stopped = site.ringfort(&["stop", "--reason", "drill"]);
+    assert!(stopped.status.success(), "{}", text(&stopped));
+    let refused = site.ringfort(&["patch", "rsync", "--yes", "--root", site.root_arg()]);
+    assert!(!refused.status.success(), "{}", text(&refused));
+    assert_same(&before, &fingerprint(&site.root));
+    let released = site.ringfort(&["stop", "--release"]);
+    assert!(released.status.success(), "{}", text(&released));
+    std::fs::write(site.dir.path().join("passphrase"), "a wrong passphrase\n").unwrap();
+    let refused = site.ringfort(&["patch", "rsync", "--yes", "--root", site.root_arg()]);
+    assert!(!refused.status.success(), "{}", text(&refused));
+    assert_same(&before, &fingerprint(&site.root));
+}
