@@ -1,219 +1,197 @@
-//! Every change to what was published is noticed, named, and never repaired in silence.
+//! Whoever changes the record is noticed: every single bit of every published file, files that
+//! are cut, removed or swapped, and histories that a thief of the key writes anew.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use durable::Files;
-use ledger::{Ledger, LedgerError, Log, Signer, VerifyReport, leaf_hash, verify_dir};
+use ledger::{Checkpoint, Ledger, Log, Signer, VerifierKey, VerifyReport, leaf_hash, verify_dir};
 use testkit::{FaultFiles, Faults, SeededRng};
 
 const DIR: &str = "/ledger";
 
 fn signer() -> Signer {
-    Signer::from_seed("ledger.example/host", &[7; 32]).unwrap()
+    Signer::from_seed("ledger.example/tamper", &[9; 32]).unwrap()
 }
 
-fn leaf(index: u64) -> Vec<u8> {
-    format!("receipt {index}").into_bytes()
+fn key() -> VerifierKey {
+    signer().verifier().clone()
 }
 
-/// A log of `size` entries as a start finds it, and all its published files.
-fn log_of(size: u64) -> (FaultFiles, BTreeMap<PathBuf, Vec<u8>>) {
-    let files = FaultFiles::new(Faults::none(1));
-    let open = || Ledger::open(Arc::new(files.clone()), Path::new(DIR), signer()).unwrap().0;
-    open().append_batch(&(0..size / 2).map(leaf).collect::<Vec<_>>()).unwrap();
-    open().append_batch(&(size / 2..size).map(leaf).collect::<Vec<_>>()).unwrap();
-    open(); // sweeps the partial tiles of the checkpoint before
-    let published = |path: &PathBuf| {
-        let path = path.strip_prefix(DIR).unwrap();
-        path.starts_with("tile") || path == Path::new("checkpoint")
-    };
-    let paths = files.paths().into_iter().filter(published);
-    let all = paths.map(|path| (path.clone(), files.read(&path).unwrap())).collect();
-    (files, all)
+fn files(disk: &FaultFiles) -> Arc<dyn Files> {
+    Arc::new(disk.clone())
 }
 
-fn verify(files: &FaultFiles, against: Option<&str>) -> VerifyReport {
-    let files: Arc<dyn Files> = Arc::new(files.clone());
-    verify_dir(&files, Path::new(DIR), signer().verifier(), against).unwrap()
+fn open(disk: &FaultFiles) -> Result<Ledger, ledger::LedgerError> {
+    Ledger::open(files(disk), Path::new(DIR), signer()).map(|(ledger, _)| ledger)
+}
+
+fn verify(disk: &FaultFiles, against: Option<&str>) -> VerifyReport {
+    verify_dir(&files(disk), Path::new(DIR), &key(), against).unwrap()
+}
+
+/// A log of `size` entries, opened once more so that no partial tiles of the past lie about.
+fn log_of(size: usize) -> FaultFiles {
+    let disk = FaultFiles::new(Faults::none(0));
+    let mut ledger = open(&disk).unwrap();
+    for i in 0..size {
+        ledger.append(format!("receipt {i}").as_bytes()).unwrap();
+    }
+    drop(ledger);
+    drop(open(&disk).unwrap());
+    assert!(verify(&disk, None).is_good());
+    disk
+}
+
+/// The files that the checkpoint covers: all but the writer's own.
+fn published(disk: &FaultFiles) -> Vec<PathBuf> {
+    let own = ["wal", "reserve"].map(|name| Path::new(DIR).join(name));
+    disk.paths().into_iter().filter(|path| !own.contains(path)).collect()
+}
+
+/// Runs `check` once for each given change of `path`, and puts the old bytes back.
+fn with_bytes(disk: &FaultFiles, path: &Path, changed: &[u8], check: impl FnOnce(&FaultFiles)) {
+    let before = disk.read(path).unwrap();
+    disk.plant(path, changed);
+    check(disk);
+    disk.plant(path, &before);
 }
 
 #[test]
-fn an_untouched_log_is_good_and_the_report_says_what_was_checked() {
-    let (files, _) = log_of(700);
-    let report = verify(&files, None);
-    assert!(report.is_good(), "{report}");
-    assert_eq!((report.size, report.entries_checked, report.unpublished), (700, 700, 0));
-    let text = report.to_string();
-    let key = signer().verifier().to_string();
-    assert!(text.contains(&format!("ok: the checkpoint of 700 entries is signed by {key}")));
-    assert!(text.contains("ok: 700 entries have the hashes that the log states"));
-}
-
-#[test]
-fn every_single_bit_flip_in_tiles_entries_and_checkpoint_is_noticed() {
-    let (files, all) = log_of(700);
-    assert_eq!(all.len(), 3 + 3 + 1 + 1, "bundles, level 0, level 1, checkpoint: {all:?}");
-    let rng = SeededRng::new(5);
+fn every_flipped_bit_of_every_published_file_is_found() {
+    let disk = log_of(9);
+    let names: Vec<String> = published(&disk).iter().map(|p| p.display().to_string()).collect();
+    let expected = ["checkpoint", "tile/0/000.p/9", "tile/entries/000.p/9"];
+    assert_eq!(names, expected.map(|name| format!("{DIR}/{name}")));
     let mut flips = 0;
-    for (path, bytes) in &all {
-        for _ in 0..150 {
-            let mut changed = bytes.clone();
-            changed[rng.index(bytes.len())] ^= 1 << rng.below(8);
-            files.plant(path, &changed);
-            let report = verify(&files, None);
-            assert!(!report.is_good(), "a flip in {} was not noticed", path.display());
-            assert!(!report.failures[0].is_empty());
+    for path in published(&disk) {
+        let before = disk.read(&path).unwrap();
+        for bit in 0..before.len() * 8 {
+            let mut changed = before.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            with_bytes(&disk, &path, &changed, |disk| {
+                let report = verify(disk, None);
+                assert!(!report.is_good(), "bit {bit} of {}", path.display());
+                assert_eq!(report.failures.len(), 1);
+                let opened = Log::open(files(disk), Path::new(DIR), &key());
+                assert!(opened.is_err_and(|error| error.is_tampering()));
+            });
             flips += 1;
         }
-        files.plant(path, bytes);
     }
-    println!("{flips} of {flips} single-bit flips noticed");
-    assert!(verify(&files, None).is_good());
+    assert!(verify(&disk, None).is_good());
+    println!("{flips} of {flips} flips found");
 }
 
 #[test]
-fn missing_cut_longer_and_swapped_files_are_noticed_and_named() {
-    let (files, all) = log_of(700);
-    for (path, bytes) in &all {
-        let name = path.strip_prefix(DIR).unwrap().to_string_lossy().into_owned();
-        files.remove(path).unwrap();
-        let failures = verify(&files, None).failures;
-        assert_eq!(failures, [format!("`{name}` is missing")]);
-        for changed in [&bytes[..bytes.len() - 1], &[], &[bytes.as_slice(), b"x"].concat()] {
-            files.plant(path, changed);
-            assert!(!verify(&files, None).is_good(), "{name}");
+fn a_flipped_bit_anywhere_in_a_log_of_several_tiles_is_found_and_never_read() {
+    let disk = log_of(700);
+    let rng = SeededRng::new(1);
+    let paths = published(&disk);
+    assert_eq!(paths.len(), 8);
+    for path in &paths {
+        for _ in 0..25 {
+            let mut changed = disk.read(path).unwrap();
+            let bit = rng.index(changed.len() * 8);
+            changed[bit / 8] ^= 1 << (bit % 8);
+            with_bytes(&disk, path, &changed, |disk| {
+                assert!(!verify(disk, None).is_good(), "bit {bit} of {}", path.display());
+                // A reader that opens it gets what was signed, or an error; never anything else.
+                let Ok(log) = Log::open(files(disk), Path::new(DIR), &key()) else { return };
+                for index in [0, 255, 256, 511, 512, 699] {
+                    if let Ok(entry) = log.read(index) {
+                        assert_eq!(entry, format!("receipt {index}").into_bytes());
+                    }
+                }
+            });
         }
-        files.plant(path, bytes);
-    }
-    let paths = ["tile/entries/000", "tile/entries/001"].map(|name| Path::new(DIR).join(name));
-    files.plant(&paths[0], &all[&paths[1]]);
-    files.plant(&paths[1], &all[&paths[0]]);
-    let report = verify(&files, None);
-    assert!(report.failures[0].contains("entry 0 in `tile/entries/000`"), "{report}");
-}
-
-#[test]
-fn the_first_changed_entry_is_named_even_if_its_hash_was_changed_too() {
-    let (files, all) = log_of(700);
-    let path = Path::new(DIR).join("tile/entries/001");
-    let mut entries = all[&path].clone();
-    let at = entries.windows(11).position(|part| part == b"receipt 300").unwrap();
-    entries[at + 8..at + 11].copy_from_slice(b"999");
-    files.plant(&path, &entries);
-    let report = verify(&files, None);
-    assert!(report.failures[0].contains("entry 300"), "{report}");
-
-    let path = Path::new(DIR).join("tile/0/001");
-    let mut hashes = all[&path].clone();
-    hashes[(300 - 256) * 32..][..32].copy_from_slice(&leaf_hash(b"receipt 999").0);
-    files.plant(&path, &hashes);
-    let report = verify(&files, None);
-    assert!(report.failures[0].contains("`tile/1/000.p/2`"), "{report}");
-}
-
-#[test]
-fn a_reader_returns_no_entry_and_no_proof_that_was_not_signed() {
-    let (files, all) = log_of(700);
-    let key = signer().verifier().clone();
-    let shared: Arc<dyn Files> = Arc::new(files.clone());
-    let log = Log::open(shared, Path::new(DIR), &key).unwrap();
-    for name in ["tile/entries/001", "tile/0/001"] {
-        let path = Path::new(DIR).join(name);
-        let mut changed = all[&path].clone();
-        changed[45] ^= 1; // within an entry, or a hash
-        files.plant(&path, &changed);
-        assert!(log.read(300).unwrap_err().is_tampering(), "{name}");
-        let streamed: Vec<_> = log.leaves(0..700).collect();
-        assert_eq!(streamed.len(), 257, "{name}: the bundle before, and then the error");
-        assert!(matches!(streamed.last(), Some(Err(LedgerError::Tampered { .. }))));
-        assert!(name == "tile/entries/001" || log.prove_inclusion(0, 700).is_ok());
-        assert!(name == "tile/entries/001" || log.prove_inclusion(300, 700).is_err());
-        files.plant(&path, &all[&path]);
-    }
-    assert_eq!(log.read(300).unwrap(), leaf(300));
-}
-
-#[test]
-fn a_start_on_a_changed_edge_is_refused_loudly_and_touches_nothing() {
-    let (files, all) = log_of(700);
-    let edge = ["checkpoint", "tile/entries/002.p/188", "tile/0/002.p/188", "tile/1/000.p/2"];
-    for name in edge {
-        let path = Path::new(DIR).join(name);
-        let mut changed = all[&path].clone();
-        let at = changed.len() / 2;
-        changed[at] ^= 1;
-        files.plant(&path, &changed);
-        let before: Vec<_> = files.paths().iter().map(|p| files.read(p).unwrap()).collect();
-        let opened = Ledger::open(Arc::new(files.clone()), Path::new(DIR), signer());
-        assert!(opened.err().unwrap().is_tampering(), "{name}");
-        files.remove(&path).unwrap();
-        let opened = Ledger::open(Arc::new(files.clone()), Path::new(DIR), signer());
-        assert!(opened.err().unwrap().is_tampering(), "{name} missing");
-        files.plant(&path, &changed);
-        let after: Vec<_> = files.paths().iter().map(|p| files.read(p).unwrap()).collect();
-        assert_eq!(before, after, "{name}");
-        files.plant(&path, &all[&path]);
     }
 }
 
 #[test]
-fn another_key_and_a_write_ahead_file_that_contradicts_the_log_are_refused() {
-    let (files, _) = log_of(300);
-    let shared = || -> Arc<dyn Files> { Arc::new(files.clone()) };
-    let other = Signer::from_seed("ledger.example/host", &[8; 32]).unwrap();
-    let opened = Ledger::open(shared(), Path::new(DIR), other.clone());
-    assert!(opened.err().unwrap().is_tampering());
-    let report = verify_dir(&shared(), Path::new(DIR), other.verifier(), None).unwrap();
-    assert!(report.failures[0].contains("not signed by the key"), "{report}");
+fn cut_missing_and_swapped_files_are_found_by_name() {
+    let disk = log_of(700);
+    let paths = published(&disk);
+    for path in &paths {
+        let name = path.strip_prefix(DIR).unwrap().display().to_string();
+        let bytes = disk.read(path).unwrap();
+        let (cut, longer) = (&bytes[..bytes.len() - 1], [&bytes[..], b"x"].concat());
+        for changed in [cut, &longer, b""] {
+            with_bytes(&disk, path, changed, |disk| {
+                let report = verify(disk, None);
+                assert!(report.failures.iter().any(|f| f.contains(&name)), "{name}: {report}");
+            });
+        }
+        disk.remove(path).unwrap();
+        let report = verify(&disk, None);
+        assert!(report.failures.iter().any(|f| f.contains("missing")), "{name}: {report}");
+        let refused = open(&disk).is_err_and(|error| error.is_tampering());
+        let is_full_tile = name.starts_with("tile/") && !name.contains(".p/");
+        assert!(refused || is_full_tile, "{name}: full tiles are read when they are needed");
+        disk.plant(path, &bytes);
+    }
+    let [first, second] = ["000", "001"].map(|n| Path::new(DIR).join("tile/entries").join(n));
+    let other = disk.read(&second).unwrap();
+    with_bytes(&disk, &first, &other, |disk| assert!(!verify(disk, None).is_good()));
+}
 
-    let wal = Path::new(DIR).join("wal");
-    let forge = |index: u64, leaf: &[u8]| {
-        files.remove(&wal).unwrap();
-        let (mut log, _) = durable::FrameLog::open(&files, &wal).unwrap();
-        let length = u16::try_from(leaf.len()).unwrap().to_be_bytes();
-        log.append(&[index.to_be_bytes().as_slice(), &length, leaf].concat()).unwrap();
-        log.sync().unwrap();
-        Ledger::open(shared(), Path::new(DIR), signer()).map(|(ledger, _)| ledger.size())
+#[test]
+fn an_older_state_of_the_whole_folder_is_found_by_whoever_holds_a_later_checkpoint() {
+    let disk = log_of(300);
+    let later = {
+        let disk = log_of(301);
+        open(&disk).unwrap().checkpoint()
     };
-    assert!(forge(299, b"another").unwrap_err().is_tampering());
-    assert!(forge(301, b"a gap").unwrap_err().is_tampering());
-    assert_eq!(forge(299, &leaf(299)).unwrap(), 300);
+    assert!(verify(&disk, None).is_good(), "by itself an older state looks good");
+    let report = verify(&disk, Some(&later));
+    assert!(report.failures.iter().any(|f| f.contains("entries were removed")), "{report}");
 }
 
 #[test]
-fn a_kept_checkpoint_shows_removed_and_rewritten_history() {
-    let (long, _) = log_of(700);
-    let (short, _) = log_of(600);
-    let checkpoint = |files: &FaultFiles| {
-        String::from_utf8(files.read(&Path::new(DIR).join("checkpoint")).unwrap()).unwrap()
-    };
-    let report = verify(&long, Some(&checkpoint(&short)));
-    assert!(report.is_good(), "{report}");
-    assert!(report.to_string().contains("begins with the 600 entries of the older checkpoint"));
-
-    let report = verify(&short, Some(&checkpoint(&long)));
-    assert!(report.failures[0].contains("entries were removed"), "{report}");
-
-    let other = FaultFiles::new(Faults::none(1));
-    let (mut ledger, _) = Ledger::open(Arc::new(other.clone()), Path::new(DIR), signer()).unwrap();
-    let mut leaves: Vec<_> = (0..650).map(leaf).collect();
-    leaves[10] = b"nothing happened".to_vec();
-    ledger.append_batch(&leaves).unwrap();
-    assert!(verify(&other, None).is_good(), "signed with the stolen key, it is good by itself");
-    let report = verify(&other, Some(&checkpoint(&short)));
-    assert!(report.failures[0].contains("history was rewritten"), "{report}");
-
-    let report = verify(&long, Some("not a checkpoint"));
-    assert!(report.failures[0].contains("the older checkpoint is no good"), "{report}");
+fn a_history_written_anew_with_the_stolen_key_is_found_by_whoever_holds_a_checkpoint() {
+    let kept = open(&log_of(300)).unwrap().checkpoint();
+    let disk = FaultFiles::new(Faults::none(0));
+    let mut ledger = open(&disk).unwrap();
+    let forged: Vec<String> =
+        (0..400).map(|i| format!("receipt {i}").replace("77", "78")).collect();
+    ledger.append_batch(&forged).unwrap();
+    assert!(verify(&disk, None).is_good());
+    let report = verify(&disk, Some(&kept));
+    assert!(report.failures.iter().any(|f| f.contains("history was rewritten")), "{report}");
+    // What was kept must itself be signed.
+    let unsigned = kept.replace("300", "299");
+    assert!(!verify(&disk, Some(&unsigned)).is_good());
 }
 
 #[test]
-fn a_disk_that_cannot_be_read_is_an_error_and_not_a_verdict() {
-    let (files, _) = log_of(300);
-    files.set_faults(Faults { eio_read: 1_000, ..Faults::none(1) });
-    let shared: Arc<dyn Files> = Arc::new(files);
-    let result = verify_dir(&shared, Path::new(DIR), signer().verifier(), None);
-    assert!(matches!(result, Err(LedgerError::Io { .. })), "{result:?}");
+fn a_signed_checkpoint_does_not_help_without_the_entries() {
+    let disk = log_of(3);
+    let origin = key().name().to_owned();
+    for (size, root) in [(2, leaf_hash(b"x")), (3, leaf_hash(b"x")), (u64::MAX, leaf_hash(b"x"))] {
+        let note = Checkpoint { origin: origin.clone(), size, root }.sign(&signer());
+        with_bytes(&disk, &Path::new(DIR).join("checkpoint"), note.as_bytes(), |disk| {
+            assert!(!verify(disk, None).is_good(), "{size}");
+            assert!(open(disk).is_err_and(|error| error.is_tampering()));
+        });
+    }
+    assert!(open(&disk).is_ok(), "a refused start touches nothing");
+}
+
+#[test]
+fn the_writers_own_files_are_no_part_of_the_record() {
+    let disk = log_of(9);
+    let rng = SeededRng::new(2);
+    for name in ["wal", "reserve"] {
+        let path = Path::new(DIR).join(name);
+        let before = disk.read(&path).unwrap();
+        for _ in 0..100 {
+            let mut changed = before.clone();
+            let bit = rng.index(changed.len() * 8);
+            changed[bit / 8] ^= 1 << (bit % 8);
+            with_bytes(&disk, &path, &changed, |disk| {
+                let report = verify(disk, None);
+                assert!(report.is_good() && report.size == 9 && report.unpublished == 0);
+            });
+        }
+    }
 }

@@ -4,10 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use durable::Files;
-use ledger::{
-    Checkpoint, Hash, Ledger, LedgerError, Log, Signer, leaf_hash, verify_consistency, verify_dir,
-    verify_inclusion,
-};
+use ledger::{Checkpoint, Ledger, LedgerError, Signer, leaf_hash, verify_dir, verify_inclusion};
 use testkit::{FaultFiles, Faults};
 
 const DIR: &str = "/ledger";
@@ -39,39 +36,6 @@ fn a_new_ledger_publishes_the_empty_log_and_the_next_start_finds_it() {
     drop(ledger);
     let (_, report) = Ledger::open(shared, Path::new(DIR), signer()).unwrap();
     assert_eq!(report, ledger::OpenReport::default());
-}
-
-#[test]
-fn sizes_up_to_600_read_back_and_prove_from_files_and_after_restarts() {
-    let files = FaultFiles::new(Faults::none(1));
-    let mut ledger = open(&files);
-    let mut roots: Vec<Hash> = vec![ledger.root()];
-    for size in 1..=600_u64 {
-        if size % 11 == 0 {
-            drop(ledger);
-            ledger = open(&files);
-        }
-        assert_eq!(ledger.append(&leaf(size - 1)).unwrap(), size - 1);
-        roots.push(ledger.root());
-        if size % 37 != 0 && size < 598 {
-            continue;
-        }
-        let log = Log::open(Arc::new(files.clone()), Path::new(DIR), signer().verifier()).unwrap();
-        assert_eq!(log.root(), ledger.root());
-        for (index, read) in log.leaves(0..size).map(Result::unwrap) {
-            assert_eq!(read, leaf(index));
-        }
-        for old in (0..=size).step_by(13) {
-            let old_root = roots[usize::try_from(old).unwrap()];
-            assert_eq!(log.root_at(old).unwrap(), old_root);
-            let proof = log.prove_consistency(old, size).unwrap();
-            assert!(verify_consistency(&proof, old, old_root, size, log.root()));
-            for index in (0..old).step_by(29) {
-                let proof = ledger.prove_inclusion(index, old).unwrap();
-                assert!(verify_inclusion(&proof, leaf_hash(&leaf(index)), index, old, old_root));
-            }
-        }
-    }
 }
 
 #[test]
@@ -114,34 +78,6 @@ fn what_is_not_in_the_log_and_what_is_too_long_are_errors() {
     assert!(matches!(error, LedgerError::BatchTooLarge { .. }), "{error}");
     assert_eq!(ledger.append(&vec![0; 65_535]).unwrap(), 300);
     assert_eq!(ledger.append(b"").unwrap(), 301);
-}
-
-#[test]
-fn a_full_disk_is_noticed_before_an_act_and_the_outcome_still_fits() {
-    for room in [0, 10, 400, 5_000, 60_000] {
-        let files = FaultFiles::new(Faults::none(room));
-        let mut ledger = open(&files);
-        ledger.append_batch(&leaves(0..300)).unwrap();
-        ledger.health().unwrap();
-        let capacity = Some(files.used() + room);
-        files.set_faults(Faults { capacity, ..Faults::none(room) });
-
-        let error = ledger.health().unwrap_err();
-        assert!(error.is_disk_full(), "{error}");
-        // An intent was recorded before the disk filled up; its outcome must be recorded.
-        let index = ledger.append_from_reserve(b"outcome").unwrap();
-        assert_eq!(ledger.read(index).unwrap(), b"outcome");
-        assert_eq!(
-            Checkpoint::open(ledger.checkpoint().as_bytes(), signer().verifier()).unwrap().size,
-            301
-        );
-        ledger.health().unwrap_err();
-
-        let files = files.crash(Faults::none(2));
-        let mut ledger = open(&files);
-        assert_eq!(ledger.read(index).unwrap(), b"outcome");
-        ledger.health().unwrap();
-    }
 }
 
 #[test]
