@@ -39,7 +39,7 @@ impl Times {
 }
 
 /// Appends `rounds` batches of `entries`, and prints a line.
-fn compare(dir: &Path, rounds: usize, entries: usize) {
+fn compare(dir: &Path, rounds: u32, entries: u32) {
     let files: Arc<dyn Files> = Arc::new(StdFiles);
     let signer = Signer::from_seed("ledger.example/bench", &[1; 32]).expect("a good name");
     let log = dir.join(format!("log-{entries}"));
@@ -49,15 +49,17 @@ fn compare(dir: &Path, rounds: usize, entries: usize) {
     for round in 0..rounds {
         let entry = |i| format!("{round:>8} {i:>8} {}", "r".repeat(ENTRY_BYTES - 18)).into_bytes();
         let batch: Vec<Vec<u8>> = (0..entries).map(entry).collect();
-        ours.of(|| drop(ledger.append_batch(&batch).expect("the disk takes it")));
+        ours.of(|| {
+            ledger.append_batch(&batch).expect("the disk takes it");
+        });
         let bytes = batch.concat();
         peer.of(|| {
             plain.write_all(&bytes).expect("the disk takes it");
             plain.sync_data().expect("the disk takes it");
         });
     }
-    assert_eq!(ledger.size(), (rounds * entries) as u64);
-    let a_second = |times: &Times| (rounds * entries) as f64 / times.total_s();
+    assert_eq!(ledger.size(), u64::from(rounds * entries));
+    let a_second = |times: &Times| f64::from(rounds * entries) / times.total_s();
     println!(
         "{entries:>7} {:>8.0} {:>8.0} {:>11.0} {:>9.0} {:>9.0} {:>11.0} {:>9.1} {:>12.2}",
         ours.at(50),
