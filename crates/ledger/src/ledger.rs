@@ -8,6 +8,7 @@
 //! If publishing fails, the append still holds (its frame is on disk), [`Ledger::health`] fails,
 //! and the next append tries to publish again.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +18,9 @@ use durable::{Files, FrameLog};
 use crate::checkpoint::Checkpoint;
 use crate::edge::{Edge, partial_of, partial_tiles};
 use crate::error::LedgerError;
-use crate::hash::Hash;
+use crate::hash::{Hash, empty_root};
 use crate::limits;
-use crate::log::{CHECKPOINT, Leaves, Log, load, read_file};
+use crate::log::{CHECKPOINT, Leaves, Log, read_file};
 use crate::note::Signer;
 use crate::tile::{Kind, Tile, entries, push_entry};
 
@@ -73,17 +74,17 @@ impl Ledger {
     ) -> Result<(Self, OpenReport), LedgerError> {
         files.create_dir_all(dir).map_err(LedgerError::io("make", dir))?;
         let mut report = OpenReport::default();
-        let found = load(&*files, dir, signer.verifier())?;
-        report.created = found.is_none();
-        let (edge, note) = match found {
-            Some(found) => found,
-            None => (Edge::default(), begin(&*files, dir, &signer)?),
+        let log = if let Some(log) = Log::load(Arc::clone(&files), dir, signer.verifier())? {
+            log
+        } else {
+            report.created = true;
+            begin(files, dir, &signer)?
         };
         let wal_path = dir.join(WAL);
         let (wal, found) =
-            FrameLog::open(&*files, &wal_path).map_err(LedgerError::io("open", &wal_path))?;
+            FrameLog::open(&*log.files, &wal_path).map_err(LedgerError::io("open", &wal_path))?;
         report.tail_bytes_cut = found.tail_bytes_cut;
-        let published = edge.size();
+        let published = log.size();
         let mut ledger = Self {
             signer,
             wal_good: wal.len(),
@@ -93,7 +94,7 @@ impl Ledger {
             published,
             partials: partial_tiles(published),
             partials_before: Vec::new(),
-            log: Log::new(files, dir, edge, note),
+            log,
             wal,
         };
         for frame in &found.frames {
@@ -413,7 +414,7 @@ impl Ledger {
 }
 
 /// Begins a log in a folder that holds none: the checkpoint of nothing comes before anything else.
-fn begin(files: &dyn Files, dir: &Path, signer: &Signer) -> Result<String, LedgerError> {
+fn begin(files: Arc<dyn Files>, dir: &Path, signer: &Signer) -> Result<Log, LedgerError> {
     let list = |path: &Path| files.list(path).map_err(LedgerError::io("list", path));
     let tiles = list(&dir.join("tile"))?;
     if !tiles.is_empty() || list(dir)?.iter().any(|name| name == WAL) {
@@ -421,7 +422,9 @@ fn begin(files: &dyn Files, dir: &Path, signer: &Signer) -> Result<String, Ledge
             "`{CHECKPOINT}` is missing, but there are tiles or a `{WAL}`"
         )));
     }
-    write_checkpoint(files, dir, &Edge::default(), signer)
+    let edge = Edge::default();
+    let note = write_checkpoint(&*files, dir, &edge, signer)?;
+    Ok(Log { files, dir: dir.to_path_buf(), edge, backlog: BTreeMap::new(), note })
 }
 
 fn write_checkpoint(
@@ -430,8 +433,9 @@ fn write_checkpoint(
     edge: &Edge,
     signer: &Signer,
 ) -> Result<String, LedgerError> {
+    let root = if edge.size() == 0 { empty_root() } else { edge.root() };
     let origin = signer.verifier().name().to_owned();
-    let note = Checkpoint { origin, size: edge.size(), root: edge.root() }.sign(signer);
+    let note = Checkpoint { origin, size: edge.size(), root }.sign(signer);
     let path = dir.join(CHECKPOINT);
     files.write_atomic(&path, note.as_bytes()).map_err(LedgerError::io("write", &path))?;
     Ok(note)

@@ -39,13 +39,38 @@ type Cache = BTreeMap<(usize, u64), Vec<Hash>>;
 impl Log {
     /// Opens the log for reading, at its present checkpoint. The writer may go on meanwhile.
     pub fn open(files: Arc<dyn Files>, dir: &Path, key: &VerifierKey) -> Result<Self, LedgerError> {
-        let (edge, note) = load(&*files, dir, key)?
-            .ok_or_else(|| LedgerError::tampered(format!("`{CHECKPOINT}` is missing")))?;
-        Ok(Self::new(files, dir, edge, note))
+        let none = || LedgerError::tampered(format!("`{CHECKPOINT}` is missing"));
+        Self::load(files, dir, key)?.ok_or_else(none)
     }
 
-    pub(crate) fn new(files: Arc<dyn Files>, dir: &Path, edge: Edge, note: String) -> Self {
-        Self { files, dir: dir.to_path_buf(), edge, backlog: BTreeMap::new(), note }
+    /// The log, or `None` if there is no checkpoint.
+    pub(crate) fn load(
+        files: Arc<dyn Files>,
+        dir: &Path,
+        key: &VerifierKey,
+    ) -> Result<Option<Self>, LedgerError> {
+        let path = dir.join(CHECKPOINT);
+        let read = |path: &Path| read_file(&*files, path);
+        let Some(mut note) = read(&path)? else { return Ok(None) };
+        let mut tries = 1;
+        loop {
+            let checkpoint = Checkpoint::open(&note, key).map_err(|why| {
+                LedgerError::tampered(format!("`{CHECKPOINT}` cannot be trusted: {why}"))
+            })?;
+            let result = load_edge(&*files, dir, &checkpoint);
+            // The writer may have published, and removed partial tiles, since we read the
+            // checkpoint.
+            let again = read(&path)?.unwrap_or_default();
+            if result.is_err() && again != note && tries < READ_TRIES_MAX {
+                note = again;
+                tries += 1;
+                continue;
+            }
+            let note = String::from_utf8_lossy(&note).into_owned();
+            let dir = dir.to_path_buf();
+            let backlog = BTreeMap::new();
+            return result.map(|edge| Some(Self { files, dir, edge, backlog, note }));
+        }
     }
 
     /// Entries in the log.
@@ -283,33 +308,6 @@ pub(crate) fn read_file(files: &dyn Files, path: &Path) -> Result<Option<Vec<u8>
 pub(crate) fn read_tile(files: &dyn Files, dir: &Path, tile: Tile) -> Result<Vec<u8>, LedgerError> {
     read_file(files, &tile.path_in(dir))?
         .ok_or_else(|| LedgerError::tampered(format!("`{}` is missing", tile.path())))
-}
-
-/// The right edge and the checkpoint's note, or `None` if there is no checkpoint.
-pub(crate) fn load(
-    files: &dyn Files,
-    dir: &Path,
-    key: &VerifierKey,
-) -> Result<Option<(Edge, String)>, LedgerError> {
-    let path = dir.join(CHECKPOINT);
-    let Some(mut note) = read_file(files, &path)? else { return Ok(None) };
-    let mut tries = 1;
-    loop {
-        let checkpoint = Checkpoint::open(&note, key).map_err(|why| {
-            LedgerError::tampered(format!("`{CHECKPOINT}` cannot be trusted: {why}"))
-        })?;
-        let result = load_edge(files, dir, &checkpoint);
-        if result.is_err() && tries < READ_TRIES_MAX {
-            // The writer may have published, and removed partial tiles, since we read it.
-            let again = read_file(files, &path)?.unwrap_or_default();
-            if again != note {
-                note = again;
-                tries += 1;
-                continue;
-            }
-        }
-        return result.map(|edge| Some((edge, String::from_utf8_lossy(&note).into_owned())));
-    }
 }
 
 /// The right edge from the partial tiles, checked against the checkpoint.
