@@ -1,4 +1,5 @@
-//! A folder that feeds are taken from: what each of its files is, and what names a snapshot of them.
+//! A folder that feeds are taken from: what each of its files is, and what names a snapshot of
+//! them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
