@@ -10,7 +10,8 @@ fn split_of(n: u64) -> u64 {
 }
 
 /// The root over the leaves `start..end`, where `start..end` is a subtree that RFC 6962's recursion
-/// meets. `subtree(level, index)` gives roots of perfect subtrees of 2 to the power of level leaves.
+/// meets. `subtree(level, index)` gives roots of perfect subtrees of 2 to the power of level
+/// leaves.
 pub(crate) fn range_root<E>(
     mut start: u64,
     end: u64,

@@ -121,7 +121,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bundle_reads_back(given in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20)) {
+        fn a_bundle_reads_back(
+            given in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
+        ) {
             let mut bundle = Vec::new();
             for entry in &given {
                 push_entry(&mut bundle, entry).unwrap();

@@ -2,8 +2,8 @@
 //!
 //! Feeds come from their official addresses, from the owner's own, or from a folder. Each becomes a
 //! snapshot that is kept with its SHA-256 and date; a snapshot that cannot be fetched or read
-//! leaves the last good one in place, and an old one is a warning, never a failure. A feed informs and
-//! ranks; it never authorises (red line RL19).
+//! leaves the last good one in place, and an old one is a warning, never a failure. A feed informs
+//! and ranks; it never authorises (red line RL19).
 //!
 //! | module | holds |
 //! |---|---|
