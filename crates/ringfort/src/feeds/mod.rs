@@ -129,7 +129,7 @@ pub fn sync(
             let client = client(&feeds, options)?;
             for feed in &feeds {
                 let mut run = Run { feed, options, store, progress };
-                report.feeds.push(run.from_address(&client)?);
+                report.feeds.push(run.take_address(&client)?);
             }
         }
         Source::Folder(folder) => {
@@ -138,7 +138,7 @@ pub fn sync(
             for feed in &feeds {
                 if let Some(paths) = found.sources.get(&feed.name) {
                     let mut run = Run { feed, options, store, progress };
-                    report.feeds.push(run.from_folder(paths)?);
+                    report.feeds.push(run.take_folder(paths)?);
                 }
             }
         }
@@ -223,7 +223,7 @@ struct Origin {
 }
 
 impl Run<'_, '_> {
-    fn from_address(&mut self, client: &Client) -> Result<FeedReport, FeedError> {
+    fn take_address(&mut self, client: &Client) -> Result<FeedReport, FeedError> {
         let start_ms = self.options.clock.monotonic_ms();
         let before = self.store.live(&self.feed.name)?;
         (self.progress)(&format!("{}: asking {}", self.feed.name, self.feed.url));
@@ -255,7 +255,7 @@ impl Run<'_, '_> {
         self.report(outcome, before.as_ref(), start_ms)
     }
 
-    fn from_folder(&mut self, paths: &[PathBuf]) -> Result<FeedReport, FeedError> {
+    fn take_folder(&mut self, paths: &[PathBuf]) -> Result<FeedReport, FeedError> {
         let start_ms = self.options.clock.monotonic_ms();
         let before = self.store.live(&self.feed.name)?;
         let outcome = folder::describe(paths).and_then(|described| {

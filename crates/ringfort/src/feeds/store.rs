@@ -55,9 +55,9 @@ fn text(json: &[u8]) -> Result<String, SinkError> {
 }
 
 fn to_store(meta: &SnapshotMeta) -> Result<store::FeedSnapshot, SinkError> {
-    let details = match serde_json::to_value(meta).map_err(sink_error)? {
-        serde_json::Value::Object(map) => map,
-        _ => return Err(sink_error("a snapshot's facts are an object")),
+    let value = serde_json::to_value(meta).map_err(sink_error)?;
+    let serde_json::Value::Object(details) = value else {
+        return Err(sink_error("a snapshot's facts are an object"));
     };
     Ok(store::FeedSnapshot {
         feed: meta.feed.clone(),
