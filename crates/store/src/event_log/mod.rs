@@ -36,7 +36,7 @@ mod fault_tests;
 #[cfg(test)]
 mod kill_tests;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
