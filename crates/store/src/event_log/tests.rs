@@ -297,6 +297,27 @@ fn frames_beside_their_sealed_file_are_not_counted_twice() {
 }
 
 #[test]
+fn a_segment_that_was_not_sealed_in_its_turn_takes_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    log.append(&events(0..3)).unwrap();
+    let frames = dir.path().join(&files(dir.path(), ".frames")[0]);
+    let kept = std::fs::read(&frames).unwrap();
+    log.seal();
+    log.append(&events(3..6)).unwrap();
+    log.seal();
+    drop(log);
+    std::fs::remove_file(dir.path().join(&files(dir.path(), ".parquet")[0])).unwrap();
+    std::fs::write(&frames, kept).unwrap();
+    let mut log = open(dir.path());
+    assert_eq!(log.append(&events(6..8)).unwrap().first_seq, 7);
+    log.seal();
+    let (found, report) = scan(&mut log, &EventFilter::default());
+    assert_eq!((numbers(&found), report.is_complete()), ((1..=8).collect(), true));
+    assert_eq!(files(dir.path(), ".parquet").len(), 3);
+}
+
+#[test]
 fn acknowledged_frames_that_rot_are_reported_and_kept_as_evidence() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
