@@ -34,8 +34,7 @@ fn main() -> ExitCode {
 /// Logs go to standard error; `RINGFORT_LOG` sets what is logged (`info`, `act=debug`).
 fn log() {
     use tracing_subscriber::EnvFilter;
-    let filter =
-        EnvFilter::try_from_env("RINGFORT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("RINGFORT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -6,6 +6,7 @@
 //! | [`sqlite_state`] | [`SqliteState`], the same in one SQLite file |
 //! | [`advisories`] | [`AdvisoryStore`]: advisories and facts about CVEs, from feeds |
 //! | [`event_log`] | [`EventLog`]: appends that are durable when acknowledged, sealed into Parquet |
+//! | [`mod@backup`] | [`backup()`] and [`restore()`]: one archive that holds a whole data folder |
 //! | [`database`] | how our SQLite files are opened and migrated |
 //! | [`limits`] | the written limit of every loop, queue and file in this crate |
 //!
@@ -22,6 +23,7 @@
 )]
 
 pub mod advisories;
+pub mod backup;
 pub mod database;
 pub mod event_log;
 pub mod limits;
@@ -32,6 +34,7 @@ pub use advisories::{
     AdvisoryError, AdvisoryStore, CveFact, CveFactKind, SnapshotMeta as FeedSnapshot,
     SnapshotWriter,
 };
+pub use backup::{BackupError, BackupReport, RestoreReport, backup, restore};
 pub use database::DatabaseError;
 pub use event_log::{
     Ack, EventFilter, EventLog, EventLogConfig, EventLogError, EventLogStats, EventReader,

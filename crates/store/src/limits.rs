@@ -65,3 +65,18 @@ pub const IMPORT_RECORDS_MAX: usize = 4_000;
 pub const IMPORT_BYTES_MAX: usize = 4 << 20;
 /// Rows of an old snapshot that are deleted together.
 pub const SWEEP_ROWS_MAX: i64 = 10_000;
+
+/// Files in one backup.
+pub const BACKUP_FILES_MAX: usize = 1_000_000;
+/// Bytes of all files in one backup, unpacked.
+pub const BACKUP_BYTES_MAX: u64 = 64 << 30;
+/// Bytes of a backup's manifest.
+pub const BACKUP_MANIFEST_BYTES_MAX: u64 = 512 << 20;
+/// Bytes of one path in a backup.
+pub const BACKUP_PATH_BYTES_MAX: u64 = 4_096;
+/// Folders within folders in a backup.
+pub const BACKUP_DEPTH_MAX: usize = 32;
+/// How often a backup lists a folder again because files were gone before they were read.
+pub const BACKUP_PASSES_MAX: usize = 16;
+/// Data folders that earlier restores moved aside and that still stand beside the new one.
+pub const RESTORE_ASIDE_MAX: u32 = 100;

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `names` | what a file's name says |
+//! | `types` | what is configured, asked for, given out and reported |
 //! | `row` | an event whose fields are still text |
 //! | `batch` | one append as one frame |
 //! | `sealed` | a segment as a Parquet file |
@@ -26,18 +27,18 @@ mod batch;
 mod group;
 mod maintain;
 mod names;
-mod notice;
 mod recover;
 mod row;
 mod scan;
 mod sealed;
+mod types;
 
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
 mod kill_tests;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -47,16 +48,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use durable::{FileLock, Files, FrameLog};
-use spine::{Clock, Event, HostId};
+use spine::{Clock, Event};
 
 use crate::limits;
 use batch::Prepared;
 use names::{SealedName, frames_name};
-use row::Row;
 
 pub use group::GroupCommit;
-pub use notice::{EventLogStats, Notice};
 pub use scan::{EventReader, ScanReport};
+pub use types::{EventFilter, EventLogConfig, EventLogStats, Notice, StoredEvent};
 
 /// Why events could not be taken or read.
 #[derive(Debug, thiserror::Error)]
@@ -129,73 +129,6 @@ pub struct Ack {
 pub trait EventSink {
     /// Appends all events or none.
     fn append(&mut self, events: &[Event]) -> Result<Ack, EventLogError>;
-}
-
-/// How large and how old things may get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventLogConfig {
-    /// Bytes after which a segment is closed, at most [`limits::SEGMENT_BYTES_MAX`].
-    pub segment_bytes_max: u64,
-    /// Age of its first event after which a segment is closed, milliseconds.
-    pub segment_age_ms_max: i64,
-    /// Bytes of sealed segments that are kept. The newest one is always kept.
-    pub retention_bytes_max: u64,
-    /// Days for which sealed segments are kept, counted from when their last event was recorded.
-    pub retention_days_max: u32,
-}
-
-impl Default for EventLogConfig {
-    fn default() -> Self {
-        Self {
-            segment_bytes_max: limits::SEGMENT_BYTES,
-            segment_age_ms_max: limits::SEGMENT_AGE_MS_MAX,
-            retention_bytes_max: limits::RETENTION_BYTES,
-            retention_days_max: limits::RETENTION_DAYS,
-        }
-    }
-}
-
-/// An event as it stands in the log.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredEvent {
-    /// Its number.
-    pub seq: u64,
-    /// When it was appended, milliseconds since the Unix epoch.
-    pub recorded_ms: i64,
-    /// The event.
-    pub event: Event,
-}
-
-/// Which events are asked for. The default is all of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    /// Only those that happened at this moment or later, milliseconds since the Unix epoch.
-    pub from_ms: Option<i64>,
-    /// Only those that happened before this moment, milliseconds since the Unix epoch.
-    pub before_ms: Option<i64>,
-    /// Only those of this host.
-    pub host: Option<HostId>,
-    /// Only those of this source.
-    pub source: Option<String>,
-    /// Only those after this sequence number: how a reader goes on where it stopped.
-    pub after_seq: Option<u64>,
-}
-
-impl EventFilter {
-    fn wants(&self, row: &Row) -> bool {
-        self.after_seq.is_none_or(|after| row.seq > after)
-            && self.from_ms.is_none_or(|from| row.time_ms >= from)
-            && self.before_ms.is_none_or(|before| row.time_ms < before)
-            && self.host.is_none_or(|host| row.host == host)
-            && self.source.as_ref().is_none_or(|source| row.source == *source)
-    }
-
-    /// Whether a sealed segment of this name may hold something that is wanted.
-    fn may_want(&self, name: &SealedName) -> bool {
-        self.after_seq.is_none_or(|after| name.last > after)
-            && self.from_ms.is_none_or(|from| name.time_max >= from)
-            && self.before_ms.is_none_or(|before| name.time_min < before)
-    }
 }
 
 /// A sealed or bad file of the log.

@@ -91,9 +91,16 @@ impl EventLog {
         let kept = self.kept.remove(at);
         match self.files.read(&self.path(&kept.file)) {
             Ok(bytes) if sealed::check(&kept.name, &bytes).is_ok() => {
-                self.litter.push(frames_name(first));
-                self.kept.insert(at, kept);
-                true
+                // Written again, because its name may not be durable: the crash may have come, or
+                // the disk may have failed, after the rename and before the sync of the folder.
+                match self.files.write_atomic(&self.path(&kept.file), &bytes) {
+                    Ok(()) => {
+                        self.litter.push(frames_name(first));
+                        self.kept.insert(at, kept);
+                        true
+                    }
+                    Err(_) => false,
+                }
             }
             Ok(_) => {
                 // Not evidence of anything: the frames it was made of are here.
@@ -132,8 +139,10 @@ impl EventLog {
         }
         self.next_seq = self.next_seq.max(next_seq);
         let closed = Closed { first, len: Some(whole as u64) };
+        // Where a later segment was sealed before this one, this one must not grow past it.
+        let ends_the_log = is_last && next_seq == self.next_seq;
         match since_ms {
-            Some(since_ms) if is_last => self.resumable = Some((closed, since_ms)),
+            Some(since_ms) if ends_the_log => self.resumable = Some((closed, since_ms)),
             _ => self.closed.push(closed),
         }
     }

@@ -297,6 +297,27 @@ fn frames_beside_their_sealed_file_are_not_counted_twice() {
 }
 
 #[test]
+fn a_segment_that_was_not_sealed_in_its_turn_takes_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    log.append(&events(0..3)).unwrap();
+    let frames = dir.path().join(&files(dir.path(), ".frames")[0]);
+    let kept = std::fs::read(&frames).unwrap();
+    log.seal();
+    log.append(&events(3..6)).unwrap();
+    log.seal();
+    drop(log);
+    std::fs::remove_file(dir.path().join(&files(dir.path(), ".parquet")[0])).unwrap();
+    std::fs::write(&frames, kept).unwrap();
+    let mut log = open(dir.path());
+    assert_eq!(log.append(&events(6..8)).unwrap().first_seq, 7);
+    log.seal();
+    let (found, report) = scan(&mut log, &EventFilter::default());
+    assert_eq!((numbers(&found), report.is_complete()), ((1..=8).collect(), true));
+    assert_eq!(files(dir.path(), ".parquet").len(), 3);
+}
+
+#[test]
 fn acknowledged_frames_that_rot_are_reported_and_kept_as_evidence() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
@@ -404,5 +425,94 @@ fn a_reader_beside_a_sealing_writer_misses_and_doubles_nothing() {
         }
         done.store(true, std::sync::atomic::Ordering::SeqCst);
         assert!(reader.join().unwrap() > 0);
+    });
+}
+
+/// An event as sources give them: a random id, a log line with numbers that differ.
+fn lifelike(rng: &testkit::SeededRng, n: u64) -> Event {
+    let host = spine::HostId(spine::Digest([u8::try_from(n % 5).unwrap(); 32]));
+    let mut id = [0; 16];
+    spine::Rng::fill(rng, &mut id);
+    let (pid, port, user) = (rng.below(30_000), rng.below(65_000), rng.below(40));
+    let from = format!("192.0.2.{}", rng.below(255));
+    let line =
+        format!("sshd[{pid}]: Accepted publickey for user{user} from {from} port {port} ssh2");
+    let fields = |value: serde_json::Value| value.as_object().unwrap().clone();
+    Event {
+        id: spine::EventId(uuid::Uuid::from_bytes(id)),
+        time_ms: NOW_MS + i64::try_from(n * 40 + rng.below(40)).unwrap(),
+        host,
+        source: "auth".into(),
+        class_uid: spine::EventClass::Authentication,
+        ocsf: fields(serde_json::json!({
+            "class_uid": 3002, "category_uid": 3, "activity_id": 1, "severity_id": 1,
+            "type_uid": 300_201, "status_id": 1, "user": {"name": format!("user{user}")},
+            "src_endpoint": {"ip": from, "port": port}, "service": {"name": "sshd"},
+            "auth_protocol": "publickey", "process": {"pid": pid},
+        })),
+        raw: fields(serde_json::json!({"line": line})),
+    }
+}
+
+/// Appends a second, sealed bytes an event, memory. Run with `--ignored --nocapture`;
+/// `RINGFORT_MEASURE_DIR` names a folder in which the log then stays.
+#[test]
+#[ignore = "a measurement of some seconds"]
+fn how_fast_and_how_small() {
+    const THREADS: u64 = 16;
+    let temporary = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("RINGFORT_MEASURE_DIR").map(PathBuf::from);
+    let dir = kept.unwrap_or_else(|| temporary.path().to_path_buf());
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let rng = testkit::SeededRng::new(1);
+    let some = |from: u64, to: u64| (from..to).map(|n| lifelike(&rng, n)).collect::<Vec<_>>();
+    let mut log = open_with(&dir, &clock, EventLogConfig::default());
+    let rate = |what: &str, count: u64, since: std::time::Instant| {
+        let seconds = since.elapsed().as_secs_f64();
+        let count = f64::from(u32::try_from(count).unwrap());
+        println!("{what}: {:.0} events/s", count / seconds);
+    };
+    let since = std::time::Instant::now();
+    for n in 0..500 {
+        log.append(&some(n, n + 1)).unwrap();
+    }
+    rate("one writer, one event an append", 500, since);
+    let batches: Vec<_> = (0..60).map(|n| some(n * 500, n * 500 + 500)).collect();
+    let since = std::time::Instant::now();
+    for batch in &batches {
+        log.append(batch).unwrap();
+    }
+    rate("one writer, 500 events an append", 30_000, since);
+    let group = GroupCommit::new(log);
+    let syncs = group.with_log(|log| log.stats().syncs);
+    let since = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let group = group.clone();
+            scope.spawn(move || {
+                for n in 0..200 {
+                    group.append(&[event(thread * 1_000 + n)]).unwrap();
+                }
+            });
+        }
+    });
+    rate("16 writers in a group, one event an append", THREADS * 200, since);
+    let syncs = group.with_log(|log| log.stats().syncs) - syncs;
+    println!("  {:.1} appends a sync", f64::from(u32::try_from(THREADS * 200 / syncs).unwrap()));
+    let since = std::time::Instant::now();
+    group.with_log(|log| {
+        let open_bytes = log.stats().open_bytes;
+        log.seal();
+        println!("sealing {open_bytes} bytes: {:?}", since.elapsed());
+        let stats = log.stats();
+        println!(
+            "{} events in {} sealed files, {} bytes an event",
+            stats.sealed_events,
+            stats.sealed_segments,
+            stats.sealed_bytes / stats.sealed_events
+        );
+        let since = std::time::Instant::now();
+        let found = scan(log, &EventFilter::default()).0.len();
+        println!("scan of {found} events: {:?}", since.elapsed());
     });
 }
