@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`state`] | [`State`], what the site knows: hosts, inventories, findings, cases, plans, approvals, actions |
 //! | [`sqlite_state`] | [`SqliteState`], the same in one SQLite file |
+//! | [`advisories`] | [`AdvisoryStore`]: advisories and facts about CVEs, from feeds |
 //! | [`event_log`] | [`EventLog`]: appends that are durable when acknowledged, sealed into Parquet |
 //! | [`database`] | how our SQLite files are opened and migrated |
 //! | [`limits`] | the written limit of every loop, queue and file in this crate |
@@ -20,12 +21,16 @@
     clippy::unreachable
 )]
 
+pub mod advisories;
 pub mod database;
 pub mod event_log;
 pub mod limits;
 pub mod sqlite_state;
 pub mod state;
 
+pub use advisories::{
+    AdvisoryError, AdvisoryStore, CveFact, CveFactKind, SnapshotMeta, SnapshotWriter,
+};
 pub use database::DatabaseError;
 pub use event_log::{
     Ack, EventFilter, EventLog, EventLogConfig, EventLogError, EventLogStats, EventReader,

@@ -50,3 +50,18 @@ pub const NOTICES_MAX: usize = 256;
 pub const SEALED_BYTES_MAX: u64 = 64 << 20;
 /// How often a reader lists the folder again because a segment was sealed under its eyes.
 pub const SCAN_RELISTS_MAX: usize = 16;
+
+/// JSON bytes of one advisory, and of one fact about a CVE.
+pub const ADVISORY_BYTES_MAX: usize = 16 << 20;
+/// Advisories from this size on are packed, bytes.
+pub const ADVISORY_PACK_BYTES_MIN: usize = 512;
+/// Bytes of a name: an ecosystem, a package, an advisory's id, a CVE.
+pub const ADVISORY_NAME_BYTES_MAX: usize = 1_024;
+/// Advisories in one snapshot.
+pub const SNAPSHOT_BODIES_MAX: i64 = (1 << 32) - 1;
+/// Records of an import that wait in memory to be written together.
+pub const IMPORT_RECORDS_MAX: usize = 4_000;
+/// Bytes of those records.
+pub const IMPORT_BYTES_MAX: usize = 4 << 20;
+/// Rows of an old snapshot that are deleted together.
+pub const SWEEP_ROWS_MAX: i64 = 10_000;
