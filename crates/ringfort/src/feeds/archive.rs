@@ -255,7 +255,10 @@ mod tests {
     use super::*;
     use crate::feeds::testing::{gz, tar, xz, zip};
 
-    fn seen(path: &Path) -> Result<(Vec<(String, Vec<u8>)>, u64), FeedError> {
+    /// Paths with their contents, and how many were passed over.
+    type Seen = (Vec<(String, Vec<u8>)>, u64);
+
+    fn seen(path: &Path) -> Result<Seen, FeedError> {
         let mut seen = Vec::new();
         let passed_over = each_file(path, &mut |name, content| {
             let mut bytes = Vec::new();

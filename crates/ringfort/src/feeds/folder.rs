@@ -60,7 +60,7 @@ pub fn look_through(folder: &Path, feeds: &[Feed]) -> Result<Found, FeedError> {
 #[derive(Debug)]
 pub struct Described {
     /// The paths.
-    pub origin: String,
+    pub place: String,
     /// SHA-256 of the file; of several, of the lines `digest  name`.
     pub sha256: Digest,
     /// Their size together.
@@ -91,7 +91,7 @@ pub fn describe(paths: &[PathBuf]) -> Result<Described, FeedError> {
         }
     }
     let mut described = Described {
-        origin: paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
+        place: paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
         sha256: Digest([0; 32]),
         bytes: 0,
         modified_ms: 0,

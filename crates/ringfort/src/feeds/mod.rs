@@ -12,7 +12,7 @@
 //! | [`archive`] | the files inside a folder or an archive |
 //! | [`recognise`] | which feed a file is |
 //! | [`intake`] | from files to rows of the store |
-//! | [`sink`], [`stored`] | the seam to the store, and the JSON that it keeps |
+//! | [`stored`] | the JSON that the store keeps |
 //! | [`limits`] | the written limits |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use net::{Client, NetConfig, Timeouts};
 use serde::Serialize;
 use spine::{Clock, Digest};
+use store::AdvisoryStore;
+use store::advisories::SnapshotMeta;
 
 pub mod archive;
 mod error;
@@ -29,7 +31,6 @@ mod folder;
 pub mod intake;
 pub mod limits;
 pub mod recognise;
-pub mod sink;
 pub mod stored;
 pub mod table;
 #[cfg(test)]
@@ -43,7 +44,6 @@ use crate::config::FeedConfig;
 use archive::{Flow, each_file};
 use fetch::{Download, download};
 use intake::Intake;
-use sink::{AdvisorySink, SnapshotMeta};
 use table::Feed;
 
 /// Where feeds are taken from.
@@ -94,6 +94,11 @@ pub struct FeedReport {
     /// How it went.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Bytes that were read, packed as they came.
+    pub bytes: u64,
+    /// What of it was skipped, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, u64>,
     /// The live snapshot afterwards.
     pub live: Option<SnapshotMeta>,
     /// Whether that is older than the feed may get, or is not there at all.
@@ -118,7 +123,7 @@ pub struct SyncReport {
 pub fn sync(
     source: Source<'_>,
     options: &Options<'_>,
-    store: &mut dyn AdvisorySink,
+    store: &mut AdvisoryStore,
     progress: &mut dyn FnMut(&str),
 ) -> Result<SyncReport, FeedError> {
     let feeds = wanted(options)?;
@@ -128,7 +133,7 @@ pub fn sync(
             let client = client(&feeds, options)?;
             for feed in &feeds {
                 let mut run = Run { feed, options, store, progress };
-                report.feeds.push(run.from_address(&client)?);
+                report.feeds.push(run.ask(&client)?);
             }
         }
         Source::Folder(folder) => {
@@ -137,7 +142,7 @@ pub fn sync(
             for feed in &feeds {
                 if let Some(paths) = found.sources.get(&feed.name) {
                     let mut run = Run { feed, options, store, progress };
-                    report.feeds.push(run.from_folder(paths)?);
+                    report.feeds.push(run.read(paths)?);
                 }
             }
         }
@@ -148,13 +153,13 @@ pub fn sync(
 /// What there is of every feed that is wanted, without fetching anything.
 pub fn standing(
     options: &Options<'_>,
-    store: &dyn AdvisorySink,
+    store: &AdvisoryStore,
 ) -> Result<Vec<(Feed, Option<SnapshotMeta>, bool)>, FeedError> {
     let now_ms = options.clock.now_ms();
     wanted(options)?
         .into_iter()
         .map(|feed| {
-            let live = store.live(&feed.name)?;
+            let live = store.snapshot(&feed.name)?;
             let stale = is_stale(&feed, live.as_ref(), now_ms);
             Ok((feed, live, stale))
         })
@@ -193,100 +198,99 @@ fn client(feeds: &[Feed], options: &Options<'_>) -> Result<Client, FeedError> {
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
-/// Whether a snapshot is older than its feed may get.
+/// Whether a snapshot is older than its feed may get. What came from an address was the newest
+/// when it was asked for; what came from a file is as old as the date inside.
 pub fn is_stale(feed: &Feed, live: Option<&SnapshotMeta>, now_ms: i64) -> bool {
-    let age_max_ms = i64::from(feed.age_days_max) * DAY_MS;
-    live.is_none_or(|meta| now_ms.saturating_sub(meta.as_of_ms) > age_max_ms)
+    let Some(meta) = live else { return true };
+    let from_address = meta.origin.contains("://");
+    let as_of_ms = match meta.published_ms {
+        Some(published_ms) if !from_address => published_ms,
+        _ => meta.fetched_ms,
+    };
+    now_ms.saturating_sub(as_of_ms) > i64::from(feed.age_days_max) * DAY_MS
 }
 
 /// One feed's turn.
-struct Run<'a, 'b> {
+struct Run<'a> {
     feed: &'a Feed,
     options: &'a Options<'a>,
-    store: &'a mut (dyn AdvisorySink + 'b),
+    store: &'a mut AdvisoryStore,
     progress: &'a mut dyn FnMut(&str),
 }
 
 /// What is known of a snapshot before it is read.
 struct Origin {
-    origin: String,
+    /// The address or the paths.
+    place: String,
     sha256: Digest,
     bytes: u64,
     etag: Option<String>,
     last_modified: Option<String>,
-    /// When it was certainly the newest, where the feed itself does not say; milliseconds since
-    /// the Unix epoch.
-    as_of_ms: i64,
-    /// Whether the date that the feed carries says how new it is (it came from a folder).
-    dated_by_content: bool,
+    /// When the file last changed, for one that carries no date; milliseconds since the Unix
+    /// epoch.
+    modified_ms: Option<i64>,
 }
 
-impl Run<'_, '_> {
-    fn from_address(&mut self, client: &Client) -> Result<FeedReport, FeedError> {
+/// What came of taking a snapshot in.
+struct Taken {
+    bytes: u64,
+    skipped: BTreeMap<String, u64>,
+}
+
+impl Run<'_> {
+    /// Takes the feed from its address.
+    fn ask(&mut self, client: &Client) -> Result<FeedReport, FeedError> {
         let start_ms = self.options.clock.monotonic_ms();
-        let before = self.store.live(&self.feed.name)?;
+        let before = self.store.snapshot(&self.feed.name)?;
         (self.progress)(&format!("{}: asking {}", self.feed.name, self.feed.url));
         let fetched =
             download(client, self.feed, before.as_ref(), self.options.work_dir, self.progress);
-        let now_ms = self.options.clock.now_ms();
-        let outcome = match (fetched, &before) {
-            (Err(error), _) => Err(error),
-            (Ok(Download::NotModified), Some(meta)) => {
-                let meta = SnapshotMeta { as_of_ms: now_ms, ..meta.clone() };
-                self.store.touch(&meta).map(|()| Outcome::NotModified).map_err(FeedError::from)
+        let outcome = fetched.and_then(|download| match download {
+            Download::NotModified => {
+                let now_ms = self.options.clock.now_ms();
+                let known = self.store.mark_checked(&self.feed.name, now_ms)?;
+                let nothing = || FeedError::Nothing { feed: self.feed.name.clone() };
+                known.then_some(None).ok_or_else(nothing)
             }
-            (Ok(Download::NotModified), None) => {
-                Err(FeedError::Nothing { feed: self.feed.name.clone() })
-            }
-            (Ok(Download::File { file, received }), _) => {
+            Download::File { file, received } => {
                 let origin = Origin {
-                    origin: self.feed.url.clone(),
+                    place: self.feed.url.clone(),
                     sha256: received.sha256,
                     bytes: received.bytes,
                     etag: received.etag,
                     last_modified: received.last_modified,
-                    as_of_ms: now_ms,
-                    dated_by_content: false,
+                    modified_ms: None,
                 };
-                self.take_in(&[file.path().to_path_buf()], origin)
+                self.take_in(&[file.path().to_path_buf()], origin).map(Some)
             }
-        };
-        self.report(outcome, before.as_ref(), start_ms)
-    }
-
-    fn from_folder(&mut self, paths: &[PathBuf]) -> Result<FeedReport, FeedError> {
-        let start_ms = self.options.clock.monotonic_ms();
-        let before = self.store.live(&self.feed.name)?;
-        let outcome = folder::describe(paths).and_then(|described| {
-            let origin = Origin {
-                origin: described.origin,
-                sha256: described.sha256,
-                bytes: described.bytes,
-                etag: None,
-                last_modified: None,
-                as_of_ms: described.modified_ms.min(self.options.clock.now_ms()),
-                dated_by_content: true,
-            };
-            self.take_in(paths, origin)
         });
         self.report(outcome, before.as_ref(), start_ms)
     }
 
-    /// Reads sources into a new snapshot and makes it the live one, or throws it away.
-    fn take_in(&mut self, paths: &[PathBuf], origin: Origin) -> Result<Outcome, FeedError> {
-        self.store.begin(&self.feed.name)?;
-        let filled = self.fill(paths, origin).and_then(|meta| Ok(self.store.commit(&meta)?));
-        if let Err(error) = filled {
-            if let Err(second) = self.store.abandon() {
-                tracing::warn!(feed = self.feed.name, %second, "a snapshot was not thrown away");
-            }
-            return Err(error);
-        }
-        Ok(Outcome::Updated)
+    /// Takes the feed from files.
+    fn read(&mut self, paths: &[PathBuf]) -> Result<FeedReport, FeedError> {
+        let start_ms = self.options.clock.monotonic_ms();
+        let before = self.store.snapshot(&self.feed.name)?;
+        let outcome = folder::describe(paths).and_then(|described| {
+            let origin = Origin {
+                place: described.place,
+                sha256: described.sha256,
+                bytes: described.bytes,
+                etag: None,
+                last_modified: None,
+                modified_ms: Some(described.modified_ms),
+            };
+            self.take_in(paths, origin).map(Some)
+        });
+        self.report(outcome, before.as_ref(), start_ms)
     }
 
-    fn fill(&mut self, paths: &[PathBuf], origin: Origin) -> Result<SnapshotMeta, FeedError> {
-        let mut intake = Intake::new(self.feed, self.store, self.progress);
+    /// Reads sources into a new snapshot and makes it the live one; after an error it is thrown
+    /// away.
+    fn take_in(&mut self, paths: &[PathBuf], origin: Origin) -> Result<Taken, FeedError> {
+        let now_ms = self.options.clock.now_ms();
+        let mut snapshot = self.store.begin_snapshot(&self.feed.name)?;
+        let mut intake = Intake::new(self.feed, &mut snapshot, self.progress);
         let mut passed_over = 0;
         for source in paths {
             passed_over += each_file(source, &mut |path, content| {
@@ -298,34 +302,36 @@ impl Run<'_, '_> {
         if passed_over > 0 {
             counts.skipped.insert("has a path that is not plain".to_owned(), passed_over);
         }
-        let now_ms = self.options.clock.now_ms();
-        let published_ms = counts.published.as_deref().and_then(date_ms);
         // A date ahead of the clock says nothing; it must not keep a feed fresh for ever.
-        let published_ms = published_ms.filter(|ms| origin.dated_by_content && *ms <= now_ms);
-        Ok(SnapshotMeta {
+        let published_ms = counts.published.as_deref().and_then(date_ms).filter(|ms| *ms <= now_ms);
+        snapshot.commit(&SnapshotMeta {
             feed: self.feed.name.clone(),
-            origin: origin.origin,
-            sha256: origin.sha256,
-            bytes: origin.bytes,
-            taken_ms: now_ms,
-            as_of_ms: published_ms.unwrap_or(origin.as_of_ms),
-            published: counts.published,
+            sha256: origin.sha256.to_hex(),
+            fetched_ms: now_ms,
+            published_ms: published_ms.or(origin.modified_ms.map(|ms| ms.min(now_ms))),
+            origin: origin.place,
+            records: counts.records,
             etag: origin.etag,
             last_modified: origin.last_modified,
-            records: counts.records,
-            skipped: counts.skipped,
-        })
+            skipped: counts.skipped.values().sum(),
+        })?;
+        Ok(Taken { bytes: origin.bytes, skipped: counts.skipped })
     }
 
+    /// What became of the feed; `None` where the last snapshot is still the newest.
     fn report(
         &mut self,
-        outcome: Result<Outcome, FeedError>,
+        outcome: Result<Option<Taken>, FeedError>,
         before: Option<&SnapshotMeta>,
         start_ms: u64,
     ) -> Result<FeedReport, FeedError> {
-        let live = self.store.live(&self.feed.name)?;
+        let live = self.store.snapshot(&self.feed.name)?;
         let stale = is_stale(self.feed, live.as_ref(), self.options.clock.now_ms());
-        let outcome = outcome.unwrap_or_else(|error| Outcome::Failed { reason: error.to_string() });
+        let (outcome, taken) = match outcome {
+            Ok(Some(taken)) => (Outcome::Updated, Some(taken)),
+            Ok(None) => (Outcome::NotModified, None),
+            Err(error) => (Outcome::Failed { reason: error.to_string() }, None),
+        };
         let mut warnings = Vec::new();
         if stale {
             warnings.push(match &live {
@@ -342,8 +348,9 @@ impl Run<'_, '_> {
             ));
         }
         let elapsed_ms = self.options.clock.monotonic_ms().saturating_sub(start_ms);
+        let (bytes, skipped) = taken.map_or_else(Default::default, |t| (t.bytes, t.skipped));
         let feed = self.feed.name.clone();
-        Ok(FeedReport { feed, outcome, live, stale, warnings, elapsed_ms })
+        Ok(FeedReport { feed, outcome, bytes, skipped, live, stale, warnings, elapsed_ms })
     }
 }
 
