@@ -1,4 +1,5 @@
-//! A folder that feeds are taken from: what each of its files is, and what names a snapshot of them.
+//! A folder that feeds are taken from: what each of its files is, and how a snapshot of them is
+//! named.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -90,12 +91,9 @@ pub fn describe(paths: &[PathBuf]) -> Result<Described, FeedError> {
             }
         }
     }
-    let mut described = Described {
-        place: paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
-        sha256: Digest([0; 32]),
-        bytes: 0,
-        modified_ms: 0,
-    };
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let mut described =
+        Described { place: names.join(", "), sha256: Digest([0; 32]), bytes: 0, modified_ms: 0 };
     let mut lines = Sha256::new();
     for (name, path) in &files {
         let failed = |error| FeedError::io(path, error);

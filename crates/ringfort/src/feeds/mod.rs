@@ -1,8 +1,8 @@
 //! Public knowledge: which vulnerabilities there are, which are exploited, and how likely that is.
 //!
 //! Feeds come from their official addresses, from the owner's own, or from a folder. Each becomes a
-//! snapshot that is kept with its SHA-256 and date; a snapshot that cannot be fetched or read leaves
-//! the last good one in place, and an old one is a warning, never a failure. A feed informs and
+//! snapshot that is kept with its SHA-256 and date; one that cannot be fetched or read leaves the
+//! last good one in place, and an old one is a warning, never a failure. A feed informs and
 //! ranks; it never authorises (red line RL19).
 //!
 //! | module | holds |
@@ -15,7 +15,7 @@
 //! | [`stored`] | the JSON that the store keeps |
 //! | [`limits`] | the written limits |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use net::{Client, NetConfig, Timeouts};
@@ -130,10 +130,9 @@ pub fn sync(
     let mut report = SyncReport::default();
     match source {
         Source::Addresses => {
-            let client = client(&feeds, options)?;
             for feed in &feeds {
                 let mut run = Run { feed, options, store, progress };
-                report.feeds.push(run.ask(&client)?);
+                report.feeds.push(run.ask()?);
             }
         }
         Source::Folder(folder) => {
@@ -181,14 +180,10 @@ fn wanted(options: &Options<'_>) -> Result<Vec<Feed>, FeedError> {
     Ok(feeds.into_iter().filter(wanted).collect())
 }
 
-/// A client that talks to the hosts of these feeds, and to where they say that they redirect to.
-fn client(feeds: &[Feed], options: &Options<'_>) -> Result<Client, FeedError> {
-    let mut hosts = BTreeSet::new();
-    for feed in feeds {
-        hosts.insert(net::host_of(&feed.url)?);
-    }
+/// A client that talks to the host of this feed, and to where it may redirect.
+fn client(feed: &Feed, options: &Options<'_>) -> Result<Client, FeedError> {
     Ok(Client::new(NetConfig {
-        hosts,
+        hosts: [net::host_of(&feed.url)?].into(),
         timeouts: Timeouts { whole: limits::FETCH_TIME_MAX, ..Timeouts::default() },
         proxy: options.proxy.clone(),
         ca_file: options.ca_file.clone(),
@@ -239,12 +234,13 @@ struct Taken {
 
 impl Run<'_> {
     /// Takes the feed from its address.
-    fn ask(&mut self, client: &Client) -> Result<FeedReport, FeedError> {
+    fn ask(&mut self) -> Result<FeedReport, FeedError> {
         let start_ms = self.options.clock.monotonic_ms();
         let before = self.store.snapshot(&self.feed.name)?;
         (self.progress)(&format!("{}: asking {}", self.feed.name, self.feed.url));
-        let fetched =
-            download(client, self.feed, before.as_ref(), self.options.work_dir, self.progress);
+        let fetched = client(self.feed, self.options).and_then(|client| {
+            download(&client, self.feed, before.as_ref(), self.options.work_dir, self.progress)
+        });
         let outcome = fetched.and_then(|download| match download {
             Download::NotModified => {
                 let now_ms = self.options.clock.now_ms();
