@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the actuators start the distribution's programs")]
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Read, Write as _};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -37,13 +38,14 @@ pub struct Child<'a> {
     program: &'a str,
     args: Vec<&'a OsStr>,
     input: &'a [u8],
+    held: Option<&'a File>,
     time_max: Duration,
 }
 
 impl<'a> Child<'a> {
     /// A program with a limit of time.
     pub fn new(program: &'a str, time_max: Duration) -> Self {
-        Self { program, args: Vec::new(), input: &[], time_max }
+        Self { program, args: Vec::new(), input: &[], held: None, time_max }
     }
 
     /// Adds arguments.
@@ -63,9 +65,20 @@ impl<'a> Child<'a> {
         self
     }
 
+    /// Gives it a file in place of standard input, which everything that it starts inherits.
+    #[must_use]
+    pub fn held(mut self, file: Option<&'a File>) -> Self {
+        self.held = file;
+        self
+    }
+
     /// Runs it to its end, or kills it when its time is over.
     pub fn run(self) -> Result<Output, ActError> {
         let failed = |reason: String| ActError::Child { program: self.program.to_owned(), reason };
+        let stdin = match self.held.map(File::try_clone) {
+            None => Stdio::piped(),
+            Some(file) => file.map_err(|error| failed(format!("gets no input: {error}")))?.into(),
+        };
         let mut command = Command::new(self.program);
         command
             .args(&self.args)
@@ -76,20 +89,21 @@ impl<'a> Child<'a> {
             .env("APT_LISTCHANGES_FRONTEND", "none")
             .env("NEEDRESTART_SUSPEND", "1")
             .current_dir("/")
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child =
             command.spawn().map_err(|error| failed(format!("does not start: {error}")))?;
-        let (Some(mut stdin), Some(stdout), Some(stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
+        // The command would hold the file open until it is dropped.
+        drop(command);
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(failed("has no pipes".to_owned()));
         };
         let (out, err) = (collect(stdout), collect(stderr));
         // A child that reads nothing ends well all the same.
-        let _ = stdin.write_all(self.input);
-        drop(stdin);
+        if let Some(mut stdin) = child.stdin.take() {
+            let _ = stdin.write_all(self.input);
+        }
         let first = out.recv_timeout(self.time_max);
         if first.is_err() {
             let _ = child.kill();

@@ -48,6 +48,8 @@ pub const QUARANTINE_BYTES_MAX: u64 = 16 << 30;
 pub const TREE_PROCESSES_MAX: usize = 4_096;
 /// Rounds of looking for processes that were forked while a tree was being frozen.
 pub const FREEZE_ROUNDS_MAX: usize = 16;
+/// Tries at removing the group of a thawed tree, 20 ms apart.
+pub const GROUP_REMOVAL_TRIES_MAX: usize = 50;
 /// Targets named in one receipt of intent.
 pub const TARGETS_MAX: usize = 256;
 /// Remains named in one outcome; the rest is counted.

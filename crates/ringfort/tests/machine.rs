@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "the test runs the real program and the real apt")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -164,13 +165,13 @@ fn fingerprint(root: &Path) -> BTreeMap<PathBuf, String> {
             );
             if meta.is_file() {
                 let hash = Sha256::digest(std::fs::read(&full).unwrap());
-                line += &format!(" {} {}", meta.len(), hex::encode(hash));
+                let _ = write!(line, " {} {}", meta.len(), hex::encode(hash));
             } else if meta.is_symlink() {
-                line += &format!(" {}", std::fs::read_link(&full).unwrap().display());
+                let _ = write!(line, " {}", std::fs::read_link(&full).unwrap().display());
             }
             for name in xattr::list(&full).unwrap() {
                 let value = xattr::get(&full, &name).unwrap().unwrap_or_default();
-                line += &format!(" {}={}", name.to_string_lossy(), hex::encode(value));
+                let _ = write!(line, " {}={}", name.to_string_lossy(), hex::encode(value));
             }
             if meta.is_dir() {
                 folders.push(path.clone());

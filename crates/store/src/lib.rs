@@ -29,7 +29,8 @@ pub mod sqlite_state;
 pub mod state;
 
 pub use advisories::{
-    AdvisoryError, AdvisoryStore, CveFact, CveFactKind, SnapshotMeta, SnapshotWriter,
+    AdvisoryError, AdvisoryStore, CveFact, CveFactKind, SnapshotMeta as FeedSnapshot,
+    SnapshotWriter,
 };
 pub use database::DatabaseError;
 pub use event_log::{

@@ -70,6 +70,7 @@ impl actuator::Actuator for Actuator {
                 debs: Some(&debs),
                 lists: Some(&lists),
                 sources: Some(&private.join("sources")),
+                ..Inside::default()
             };
             // The folder is ringfort's and root's; apt's own user could not write there.
             let mut program = vec!["env", "-C", "/var/cache/apt/archives", "apt-get", "-q"];

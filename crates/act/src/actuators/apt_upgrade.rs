@@ -16,7 +16,7 @@ use spine::{ActionType, EffectClass, Plan, StepEffect, Target};
 use crate::actuator::{self, Applied, Context, Descriptor, Trial, Undone};
 use crate::apt::change::{self, Place, find};
 use crate::apt::{
-    Installed, PackageChange, PackageVersion, check_words, installed, is_locked, offered,
+    at_work, Installed, PackageChange, PackageVersion, check_words, installed, is_locked, offered,
     owned_paths, parse_list, private_dir,
 };
 use crate::error::{ActError, During as _};
@@ -118,7 +118,8 @@ impl actuator::Actuator for Actuator {
 
     fn apply(cx: &Context<'_>, packages: &Self::Params, _: &Value) -> Result<Applied, ActError> {
         let private = private_dir(cx.shared, cx.root);
-        let place = place(cx.root, &private);
+        let held = at_work::begin(&cx.undo_dir)?;
+        let place = place(cx.root, &private, Some(&held));
         (cx.say)("asking apt what exactly it would do");
         let (would, removed) = place.simulate(packages)?;
         if !same_set(&would, packages) || !removed.is_empty() {
@@ -139,7 +140,8 @@ impl actuator::Actuator for Actuator {
     fn verify(cx: &Context<'_>, packages: &Self::Params, _: &Value) -> Result<Value, ActError> {
         (cx.say)("checking the package database");
         let private = private_dir(cx.shared, cx.root);
-        let problems = place(cx.root, &private).problems(packages)?;
+        let held = at_work::begin(&cx.undo_dir)?;
+        let problems = place(cx.root, &private, Some(&held)).problems(packages)?;
         if !problems.is_empty() {
             return Err(ActError::refused(format!("after the upgrade: {}", problems.join("; "))));
         }
@@ -151,6 +153,7 @@ impl actuator::Actuator for Actuator {
 
     fn undo(cx: &Context<'_>, _: &Self::Params, _: &Value, _: &Value) -> Result<Undone, ActError> {
         let doing = || format!("taking back from `{}`", cx.undo_dir.display());
+        at_work::wait_for_end(cx.root, &cx.undo_dir)?;
         let before = tree::load(&cx.undo_dir.join("index.before")).during(doing)?;
         let after = tree::load(&cx.undo_dir.join("index.after")).ok();
         change::remove_left_policy(cx.root);
@@ -184,7 +187,7 @@ impl actuator::Actuator for Actuator {
         let private = private_dir(cx.shared, cx.root);
         let archives = shadow.merged.join("var/cache/apt/archives");
         fs::create_dir_all(archives).during(doing)?;
-        let place = place(&shadow.merged, &private);
+        let place = place(&shadow.merged, &private, None);
         let mut trial = Trial::default();
         let (would, removed) = match place.simulate(packages) {
             Ok(would) => would,
@@ -234,8 +237,8 @@ fn is_live(root: &Path) -> bool {
     root == Path::new("/")
 }
 
-fn place<'a>(root: &'a Path, private: &'a Path) -> Place<'a> {
-    Place { root, live: is_live(root), private }
+fn place<'a>(root: &'a Path, private: &'a Path, held: Option<&'a fs::File>) -> Place<'a> {
+    Place { root, live: is_live(root), private, held }
 }
 
 fn target_version(package: &PackageChange) -> PackageVersion {

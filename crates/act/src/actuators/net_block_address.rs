@@ -173,7 +173,8 @@ fn never_blocked(cx: &Context<'_>, address: IpAddr) -> Option<&'static str> {
     None
 }
 
-/// Addresses of this machine (proc(5): fib_trie, if_inet6).
+/// Addresses of this machine and the broadcast addresses of its networks (proc(5): fib_trie,
+/// if_inet6).
 fn own_addresses() -> BTreeSet<IpAddr> {
     let mut own = BTreeSet::new();
     let trie = fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
@@ -181,7 +182,7 @@ fn own_addresses() -> BTreeSet<IpAddr> {
     for line in trie.lines() {
         if let Some((_, address)) = line.split_once("|-- ") {
             last = address.trim().parse::<IpAddr>().ok();
-        } else if line.contains("/32 host LOCAL") {
+        } else if line.contains("/32 host LOCAL") || line.contains("/32 link BROADCAST") {
             own.extend(last);
         }
     }

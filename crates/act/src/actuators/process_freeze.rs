@@ -1,7 +1,8 @@
 //! Stops a process and everything it started, without killing anything: the cgroup v2 freezer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use spine::{ActionType, EffectClass, Plan, StepEffect, Target};
 
 use crate::actuator::{self, Applied, Context, Descriptor, Trial, Undone};
 use crate::error::{ActError, During as _};
-use crate::limits::{FREEZE_ROUNDS_MAX, TREE_PROCESSES_MAX};
+use crate::limits::{FREEZE_ROUNDS_MAX, GROUP_REMOVAL_TRIES_MAX, TREE_PROCESSES_MAX};
 
 /// Programs without which nobody can reach or steer the machine.
 const NEVER: [&str; 8] = [
@@ -153,37 +154,60 @@ impl actuator::Actuator for Actuator {
     }
 }
 
-/// Lets the processes of a group go on, and returns them to where they came from.
+/// Returns the processes of a group to where they came from, where they go on.
 fn thaw(group: &Path, undo: &Value) -> Result<Undone, ActError> {
     if !group.is_dir() {
         return Ok(Undone::default());
     }
     let doing = || format!("thawing `{}`", group.display());
-    fs::write(group.join("cgroup.freeze"), "0").during(doing)?;
     let root = freezer()?;
     let homes: Vec<(u32, u64, String)> =
         serde_json::from_value(undo["processes"].clone()).unwrap_or_default();
-    let inside = fs::read_to_string(group.join("cgroup.procs")).during(doing)?;
-    let mut undone = Undone::default();
-    for pid in inside.lines().filter_map(|line| line.parse::<u32>().ok()) {
-        let home = homes.iter().find(|(known, start, _)| {
-            *known == pid && stat(pid).is_some_and(|stat| stat.start_time == *start)
-        });
-        // A child that was born meanwhile goes where its tree came from.
-        let home = home.or(homes.first()).map_or("/", |(_, _, group)| group.as_str());
-        let target = root.join(home.trim_start_matches('/')).join("cgroup.procs");
-        if let Err(error) = fs::write(&target, pid.to_string())
-            && stat(pid).is_some()
-        {
-            undone
-                .failed
-                .push(format!("process {pid} goes on but stays in `{}`: {error}", group.display()));
+    let mut failed = BTreeMap::new();
+    // They are moved while they are frozen: what goes on too early may fork in here unseen.
+    for _ in 0..FREEZE_ROUNDS_MAX {
+        let inside = fs::read_to_string(group.join("cgroup.procs")).during(doing)?;
+        let inside: Vec<u32> = inside.lines().filter_map(|line| line.parse().ok()).collect();
+        let stuck = |pid: &u32| failed.contains_key(pid);
+        if inside.iter().all(stuck) {
+            break;
+        }
+        for pid in inside {
+            if let Err(error) = send_home(&root, pid, &homes)
+                && stat(pid).is_some()
+            {
+                let place = group.display();
+                failed.insert(pid, format!("process {pid} goes on but stays in `{place}`: {error}"));
+            }
         }
     }
-    if undone.failed.is_empty() {
-        fs::remove_dir(group).during(doing)?;
+    fs::write(group.join("cgroup.freeze"), "0").during(doing)?;
+    if failed.is_empty() {
+        remove_group(group).during(doing)?;
     }
-    Ok(undone)
+    Ok(Undone { failed: failed.into_values().collect(), kept: Vec::new() })
+}
+
+fn send_home(root: &Path, pid: u32, homes: &[(u32, u64, String)]) -> io::Result<()> {
+    let home = homes.iter().find(|(known, start, _)| {
+        *known == pid && stat(pid).is_some_and(|stat| stat.start_time == *start)
+    });
+    // A child that was born meanwhile goes where its tree came from.
+    let home = home.or(homes.first()).map_or("/", |(_, _, group)| group.as_str());
+    fs::write(root.join(home.trim_start_matches('/')).join("cgroup.procs"), pid.to_string())
+}
+
+/// A process that is just ending keeps its group busy for a moment.
+fn remove_group(group: &Path) -> io::Result<()> {
+    let mut removed = fs::remove_dir(group);
+    for _ in 0..GROUP_REMOVAL_TRIES_MAX {
+        if !matches!(&removed, Err(error) if error.kind() == io::ErrorKind::ResourceBusy) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        removed = fs::remove_dir(group);
+    }
+    removed
 }
 
 fn group_path(undo: &Value) -> Result<PathBuf, ActError> {

@@ -1,7 +1,6 @@
 //! Tries a plan on a copy of the machine: applies it, checks it, lists what it changed, takes it
 //! back with the very undo that would be used, and compares with the original.
 
-
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use spine::{ActionType, Plan, StepEffect, hash_canonical};
@@ -26,7 +25,7 @@ impl actuator::Actuator for Actuator {
     const DESCRIPTOR: Descriptor = Descriptor {
         name: "shadow.dry_run",
         summary: "try a plan on a copy of the machine",
-        example: r#"{"plan": {"schema": 1, "host": "0000000000000000000000000000000000000000000000000000000000000000", "root": "/srv/root", "author": "agent", "purpose": "upgrade rsync", "steps": [{"actuator": "apt.refresh", "params": {"add_security_suite": true}}], "evidence": [], "created_ms": 0, "nonce": "00000000000000000000000000000000"}}"#,
+        example: include_str!("../../testdata/shadow_dry_run.example.json"),
         undo: "nothing to take back: the machine is not changed",
     };
     type Params = Params;

@@ -46,6 +46,8 @@ pub struct Place<'a> {
     pub live: bool,
     /// The private folder with `lists` and `debs`.
     pub private: &'a Path,
+    /// The lock that the programs inherit, for a place that stays.
+    pub held: Option<&'a fs::File>,
 }
 
 impl Place<'_> {
@@ -59,6 +61,7 @@ impl Place<'_> {
                 debs: Some(&debs),
                 lists: Some(&lists),
                 sources: Some(&sources),
+                held: self.held,
             };
             return run_inside(inside, program, time_max);
         }
@@ -75,7 +78,7 @@ impl Place<'_> {
             all.extend(dirs.iter().flat_map(|dir| ["-o", dir.as_str()]));
         }
         all.extend(args);
-        Child::new(name, time_max).args(all).run()
+        Child::new(name, time_max).held(self.held).args(all).run()
     }
 
     fn apt(&self, packages: &[PackageChange], simulate: bool) -> Result<Output, ActError> {

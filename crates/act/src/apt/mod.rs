@@ -15,6 +15,7 @@ use crate::engine::Shared;
 use crate::error::{ActError, During as _};
 use crate::limits::{LIST_FILES_MAX, PACKAGE_TEXT_CHARS_MAX, PACKAGES_MAX, PARSED_FILE_BYTES_MAX};
 
+pub(crate) mod at_work;
 pub mod change;
 
 /// One package that changes.

@@ -1,16 +1,16 @@
 //! After a kill or a reboot: every unfinished action is taken back, every outcome is recorded.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use serde_json::{Map, json};
 use spine::{ActionId, ActionState, ReceiptKind};
 
 use super::{Shared, run};
+use crate::apt;
 use crate::error::ActError;
 use crate::journal::ActionLog;
 use crate::record::Record;
-use crate::{apt, limits};
 
 /// What became of an action that was unfinished.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,18 +99,11 @@ fn sweep_unbegun(shared: &Shared) -> Result<(), ActError> {
 
 /// A package manager that outlived us is let finish before its work is taken back.
 fn wait_for_package_manager(log: &ActionLog) -> Result<(), ActError> {
-    if !log.plan.steps.iter().any(|step| step.actuator == "apt.upgrade") {
-        return Ok(());
-    }
-    let begun = Instant::now();
-    while apt::is_locked(std::path::Path::new(&log.plan.root)) {
-        if begun.elapsed() > limits::LOCK_WAIT_MAX {
-            return Err(ActError::refused(format!(
-                "the package manager of `{}` is still at work",
-                log.plan.root
-            )));
+    let root = Path::new(&log.plan.root);
+    for (index, step) in log.plan.steps.iter().enumerate() {
+        if step.actuator == "apt.upgrade" {
+            apt::at_work::wait_for_end(root, &log.undo_dir(index))?;
         }
-        std::thread::sleep(Duration::from_millis(200));
     }
     Ok(())
 }

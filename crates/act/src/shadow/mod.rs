@@ -191,6 +191,8 @@ pub struct Inside<'a> {
     pub lists: Option<&'a Path>,
     /// The folder that stands in for apt's further sources.
     pub sources: Option<&'a Path>,
+    /// The file that stands in for standard input (see [`crate::apt::at_work`]).
+    pub held: Option<&'a fs::File>,
 }
 
 /// Mounts what a program needs, in mount and process namespaces of its own, then runs it in the
@@ -239,7 +241,7 @@ pub fn run_inside(
     }
     args.extend(["--", "/bin/sh", "-c", ENTER, "ringfort", &root, &debs, &lists, &sources]);
     args.extend(program);
-    Child::new("unshare", time_max).args(args).run()
+    Child::new("unshare", time_max).held(inside.held).args(args).run()
 }
 
 #[cfg(test)]

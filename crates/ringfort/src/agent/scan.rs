@@ -27,8 +27,8 @@ pub struct ScanOptions {
     pub lists_dir: Option<PathBuf>,
     /// Where the index over the metadata is cached.
     pub cache_dir: Option<PathBuf>,
-    /// The store of advisories, where feeds were taken in.
-    pub feeds_db: Option<PathBuf>,
+    /// The store of advisories; it need not be there.
+    pub feeds_db: PathBuf,
     /// Whether this machine's processes and sockets are looked at, and where somebody with more
     /// rights may have left what it saw.
     pub live: Option<PathBuf>,
@@ -85,10 +85,8 @@ pub fn scan(options: &ScanOptions) -> Result<Scan, Failure> {
     })?;
     let mut unknown = inventory.unknown.clone();
     let live = options.live.as_deref().map(look_at_processes).transpose()?;
-    let advice = match &options.feeds_db {
-        Some(path) if path.exists() => advisories::look_up(path, &inventory.packages)?,
-        _ => Vec::new(),
-    };
+    let looked_up = advisories::look_up(&options.feeds_db, &inventory.packages)?;
+    unknown.extend(looked_up.unknown);
     for file in &inventory.files {
         let names: Vec<&str> = file.unresolved.iter().map(|u| u.name.as_str()).take(5).collect();
         if !names.is_empty() {
@@ -99,7 +97,7 @@ pub fn scan(options: &ScanOptions) -> Result<Scan, Failure> {
             ));
         }
     }
-    Ok(Scan { inventory, live, advice, unknown })
+    Ok(Scan { inventory, live, advice: looked_up.advice, unknown })
 }
 
 /// What runs here: seen by ourselves as root, else as root left it for us, else what can be seen

@@ -24,6 +24,8 @@ use crate::rim::SystemClock;
 
 /// How many packages are fetched for their changelogs in one action.
 const FETCH_BATCH: usize = 8;
+/// How long a changelog that could not be read is left alone, milliseconds.
+const DOUBT_MS: i64 = 24 * 3_600 * 1_000;
 
 /// A scan of one root in progress.
 pub struct Session<'a> {
@@ -128,7 +130,7 @@ impl<'a> Session<'a> {
             distribution: wanted.distribution,
             lists_dir: self.lists_dir(),
             cache_dir: Some(cache_dir),
-            feeds_db: Some(feeds_db(&self.context.config.data_dir)),
+            feeds_db: feeds_db(&self.context.config.data_dir),
             live: (wanted.distribution && scan::is_this_machine(&self.root))
                 .then(|| live_file(&self.context.config.data_dir)),
         })
@@ -241,9 +243,12 @@ impl<'a> Session<'a> {
         self.changes.extend(known);
     }
 
+    /// What an earlier scan read. A doubt is looked at again after a day.
     fn known_changes(&self, upgrade: &Upgrade) -> Option<Changes> {
         let doc = self.state.get_doc("changelog", &changelog_key(upgrade)).ok()??;
-        serde_json::from_value(doc).ok()
+        let changes: Changes = serde_json::from_value(doc["changes"].clone()).ok()?;
+        let age_ms = SystemClock.now_ms() - doc["read_ms"].as_i64()?;
+        (changes.unknown.is_none() || (0..DOUBT_MS).contains(&age_ms)).then_some(changes)
     }
 
     fn read_batch(
@@ -255,18 +260,46 @@ impl<'a> Session<'a> {
         let context = self.context;
         let names: Vec<&str> = batch.iter().map(|upgrade| upgrade.source.as_str()).collect();
         context.progress(format!("reading the changelogs of {}", names.join(", ")));
+        let mut result = self.fetch_and_read(client, executor, batch)?;
+        // A package may carry its changelog in another one of the same source.
+        let elsewhere: Vec<Upgrade> = batch
+            .iter()
+            .filter_map(|upgrade| result.get(&upgrade.source)?.in_package.as_ref())
+            .filter_map(|name| {
+                self.scan.inventory.upgrades.iter().find(|upgrade| upgrade.name == *name)
+            })
+            .cloned()
+            .collect();
+        if !elsewhere.is_empty() {
+            result.extend(self.fetch_and_read(client, executor, &elsewhere)?);
+        }
+        for upgrade in batch {
+            let Some(changes) = result.remove(&upgrade.source) else { continue };
+            let doc = json!({ "changes": changes, "read_ms": SystemClock.now_ms() });
+            self.state
+                .put_doc("changelog", &changelog_key(upgrade), &doc)
+                .or_hint("the state cannot be written", "check the disk")?;
+            self.changes.insert(upgrade.source.clone(), changes);
+        }
+        Ok(())
+    }
+
+    fn fetch_and_read(
+        &self,
+        client: &mut Client,
+        executor: HostId,
+        batch: &[Upgrade],
+    ) -> Result<BTreeMap<String, Changes>, Failure> {
+        let context = self.context;
         let wanted: Vec<&Upgrade> = batch.iter().collect();
         let mut say = |text: &str| context.progress(text);
         let files = match executor::fetch(client, executor, &self.root, &wanted, &mut say) {
             Ok(files) => files,
             Err(failure) => {
                 let reason = format!("the update could not be fetched: {}", failure.message);
-                for upgrade in batch {
-                    let changes = Changes { unknown: Some(reason.clone()), ..Changes::default() };
-                    self.changes.insert(upgrade.source.clone(), changes);
-                }
-                context.warn(reason);
-                return Ok(());
+                context.warn(&reason);
+                let changes = Changes { unknown: Some(reason), ..Changes::default() };
+                return Ok(batch.iter().map(|u| (u.source.clone(), changes.clone())).collect());
             }
         };
         let packages = batch.iter().zip(files).map(|(upgrade, deb)| Candidate {
@@ -277,17 +310,7 @@ impl<'a> Session<'a> {
             offered: upgrade.source_to.clone(),
         });
         let result = worker::changelogs(ChangelogJob { packages: packages.collect() })?;
-        for upgrade in batch {
-            let Some(changes) = result.sources.get(&upgrade.source) else { continue };
-            if changes.unknown.is_none() {
-                let doc = serde_json::to_value(changes).unwrap_or_default();
-                self.state
-                    .put_doc("changelog", &changelog_key(upgrade), &doc)
-                    .or_hint("the state cannot be written", "check the disk")?;
-            }
-            self.changes.insert(upgrade.source.clone(), changes.clone());
-        }
-        Ok(())
+        Ok(result.sources)
     }
 
     /// Makes cases of what was found, carrying over where earlier ones stand, and keeps it all.

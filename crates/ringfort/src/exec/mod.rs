@@ -184,7 +184,6 @@ impl Executor {
     }
 
     /// Checks a plan, decides, and records the decision. The error is the reply of a refusal.
-
     fn decide(
         &self,
         plan: &Plan,

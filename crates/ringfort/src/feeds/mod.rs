@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use net::{Client, NetConfig, Timeouts};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use spine::{Clock, Digest};
 use store::AdvisoryStore;
 use store::advisories::SnapshotMeta;
@@ -193,16 +194,18 @@ fn client(feed: &Feed, options: &Options<'_>) -> Result<Client, FeedError> {
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
-/// Whether a snapshot is older than its feed may get. What came from an address was the newest
-/// when it was asked for; what came from a file is as old as the date inside.
-pub fn is_stale(feed: &Feed, live: Option<&SnapshotMeta>, now_ms: i64) -> bool {
-    let Some(meta) = live else { return true };
+/// The last moment at which a snapshot was known to be the newest, milliseconds since the Unix
+/// epoch. What came from an address was the newest when that was asked; what came from a file is
+/// as old as the date inside.
+pub fn as_of_ms(meta: &SnapshotMeta) -> i64 {
     let from_address = meta.origin.contains("://");
-    let as_of_ms = match meta.published_ms {
-        Some(published_ms) if !from_address => published_ms,
-        _ => meta.fetched_ms,
-    };
-    now_ms.saturating_sub(as_of_ms) > i64::from(feed.age_days_max) * DAY_MS
+    meta.published_ms.filter(|_| !from_address).unwrap_or(meta.fetched_ms)
+}
+
+/// Whether a snapshot is older than its feed may get.
+pub fn is_stale(feed: &Feed, live: Option<&SnapshotMeta>, now_ms: i64) -> bool {
+    let age_max_ms = i64::from(feed.age_days_max) * DAY_MS;
+    live.is_none_or(|meta| now_ms.saturating_sub(as_of_ms(meta)) > age_max_ms)
 }
 
 /// One feed's turn.
@@ -310,6 +313,7 @@ impl Run<'_> {
             etag: origin.etag,
             last_modified: origin.last_modified,
             skipped: counts.skipped.values().sum(),
+            details: details(origin.bytes, &counts.skipped),
         })?;
         Ok(Taken { bytes: origin.bytes, skipped: counts.skipped })
     }
@@ -348,6 +352,14 @@ impl Run<'_> {
         let feed = self.feed.name.clone();
         Ok(FeedReport { feed, outcome, bytes, skipped, live, stale, warnings, elapsed_ms })
     }
+}
+
+/// What is kept beside a snapshot that has no field of its own: its size, and why records were
+/// skipped.
+fn details(bytes: u64, skipped: &BTreeMap<String, u64>) -> Map<String, Value> {
+    let reasons: Map<String, Value> =
+        skipped.iter().map(|(reason, count)| (reason.clone(), (*count).into())).collect();
+    Map::from_iter([("bytes".to_owned(), bytes.into()), ("skipped".to_owned(), reasons.into())])
 }
 
 /// A date as feeds write it: RFC 3339, or a day.

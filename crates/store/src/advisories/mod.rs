@@ -99,6 +99,9 @@ pub struct SnapshotMeta {
     pub last_modified: Option<String>,
     /// Records that were not taken: malformed, or past a limit.
     pub skipped: u64,
+    /// What the importer keeps beside, in its own shape.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What kind of fact a feed states about a CVE.

@@ -17,6 +17,7 @@ fn meta(feed: &str, fetched_ms: i64) -> SnapshotMeta {
         etag: Some("\"x\"".into()),
         last_modified: None,
         skipped: 0,
+        details: serde_json::Map::new(),
     }
 }
 
