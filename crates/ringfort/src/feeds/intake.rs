@@ -50,9 +50,13 @@ impl Counts {
         self.skip("cannot be read");
     }
 
-    /// Keeps the newer of two dates that are written in the same way (year first).
+    /// Keeps the newer of two dates that are written in the same way (year first). Some databases
+    /// write the year 1 where they have no date.
     fn dated(&mut self, date: &str) {
-        if !date.is_empty() && self.published.as_deref().is_none_or(|newest| newest < date) {
+        if !date.is_empty()
+            && !date.starts_with("0001")
+            && self.published.as_deref().is_none_or(|newest| newest < date)
+        {
             self.published = Some(date.chars().take(40).collect());
         }
     }
@@ -203,6 +207,7 @@ impl<'a, 's> Intake<'a, 's> {
 
     fn osv(&mut self, ecosystem: &str, record: Osv) -> Result<(), FeedError> {
         self.counts.dated(&record.modified);
+        self.counts.dated(&record.published);
         if record.withdrawn.is_some() {
             self.counts.skip("was withdrawn");
             return Ok(());
@@ -394,10 +399,13 @@ mod tests {
         assert_eq!(year_first("29 Mar 2026"), "2026-03-29");
         assert_eq!(year_first("someday"), "");
         let mut counts = Counts::default();
-        for date in ["2026-03-29", "", "2025-12-31"] {
+        for date in ["0001-01-01T00:00:00Z", "2026-03-29", "", "2025-12-31"] {
             counts.dated(date);
         }
         assert_eq!(counts.published.as_deref(), Some("2026-03-29"));
+        let mut counts = Counts::default();
+        counts.dated("0001-01-01T00:00:00Z");
+        assert_eq!(counts.published, None);
     }
 
     #[test]
