@@ -74,16 +74,15 @@ impl Ledger {
     ) -> Result<(Self, OpenReport), LedgerError> {
         files.create_dir_all(dir).map_err(LedgerError::io("make", dir))?;
         let mut report = OpenReport::default();
-        let log = match Log::load(Arc::clone(&files), dir, signer.verifier())? {
-            Some(log) => log,
-            None => {
-                report.created = true;
-                begin(&files, dir, &signer)?
-            }
+        let log = if let Some(log) = Log::load(Arc::clone(&files), dir, signer.verifier())? {
+            log
+        } else {
+            report.created = true;
+            begin(files, dir, &signer)?
         };
         let wal_path = dir.join(WAL);
         let (wal, found) =
-            FrameLog::open(&*files, &wal_path).map_err(LedgerError::io("open", &wal_path))?;
+            FrameLog::open(&*log.files, &wal_path).map_err(LedgerError::io("open", &wal_path))?;
         report.tail_bytes_cut = found.tail_bytes_cut;
         let published = log.size();
         let mut ledger = Self {
@@ -415,7 +414,7 @@ impl Ledger {
 }
 
 /// Begins a log in a folder that holds none: the checkpoint of nothing comes before anything else.
-fn begin(files: &Arc<dyn Files>, dir: &Path, signer: &Signer) -> Result<Log, LedgerError> {
+fn begin(files: Arc<dyn Files>, dir: &Path, signer: &Signer) -> Result<Log, LedgerError> {
     let list = |path: &Path| files.list(path).map_err(LedgerError::io("list", path));
     let tiles = list(&dir.join("tile"))?;
     if !tiles.is_empty() || list(dir)?.iter().any(|name| name == WAL) {
@@ -424,9 +423,8 @@ fn begin(files: &Arc<dyn Files>, dir: &Path, signer: &Signer) -> Result<Log, Led
         )));
     }
     let edge = Edge::default();
-    let note = write_checkpoint(&**files, dir, &edge, signer)?;
-    let (files, dir) = (Arc::clone(files), dir.to_path_buf());
-    Ok(Log { files, dir, edge, backlog: BTreeMap::new(), note })
+    let note = write_checkpoint(&*files, dir, &edge, signer)?;
+    Ok(Log { files, dir: dir.to_path_buf(), edge, backlog: BTreeMap::new(), note })
 }
 
 fn write_checkpoint(

@@ -68,9 +68,8 @@ impl Log {
             }
             let note = String::from_utf8_lossy(&note).into_owned();
             let dir = dir.to_path_buf();
-            return result.map(|edge| {
-                Some(Self { files: Arc::clone(&files), dir, edge, backlog: BTreeMap::new(), note })
-            });
+            let backlog = BTreeMap::new();
+            return result.map(|edge| Some(Self { files, dir, edge, backlog, note }));
         }
     }
 

@@ -68,12 +68,12 @@ fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     let dir = temp.path().join("log");
     let mut killer = Killer::new("nothing_acknowledged_is_lost_and_nothing_is_there_twice", 42);
     let (mut checkpoint, mut seen) = (None::<String>, Vec::<String>::new());
-    let (mut acked_all, mut killed, mut recovered, mut cut) = (0, 0, 0, 0);
+    let (mut acked_all, mut kills, mut recovered, mut cut) = (0, 0, 0, 0);
     let (mut acked, mut in_flight) = (Vec::new(), 0);
     for round in 0..rounds {
         fs::write(temp.path().join("round"), round.to_string()).unwrap();
         let done = killer.round(temp.path()).unwrap();
-        killed += u64::from(done.killed);
+        kills += u64::from(done.killed);
 
         // A third party finds a good log, whatever the moment.
         if dir.join("checkpoint").exists() {
@@ -111,10 +111,10 @@ fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
         (acked, in_flight) = (Vec::new(), 0);
     }
     println!(
-        "{rounds} rounds, {killed} killed, {acked_all} entries acknowledged and there, \
+        "{rounds} rounds, {kills} killed, {acked_all} entries acknowledged and there, \
          {} in all, {recovered} recovered before publishing, {cut} torn tails cut",
         seen.len()
     );
-    assert_eq!(killed, rounds);
+    assert_eq!(kills, rounds);
     assert!(acked_all > 0, "the kills came before anything was done");
 }

@@ -10,7 +10,7 @@ use durable::Files;
 use ledger::{Ledger, LedgerError, Signer, verify_dir};
 use testkit::{FaultFiles, Faults, SeededRng};
 
-const SEEDS_DEFAULT: u64 = 400;
+const SEEDS_DEFAULT: u64 = 150;
 const DIR: &str = "/ledger";
 
 fn seeds() -> std::ops::Range<u64> {
@@ -211,4 +211,51 @@ fn no_schedule_of_faults_loses_what_was_acknowledged() {
         acked += result.unwrap_or_else(|_| panic!("seed {seed}"));
     }
     println!("{} seeds, {acked} entries acknowledged and there", seeds().end);
+}
+
+#[test]
+fn on_a_full_disk_no_intent_is_taken_but_the_outcome_of_a_taken_one_is() {
+    for room in [0, 1, 10, 100, 1_000, 5_000] {
+        let disk = FaultFiles::new(Faults::none(room));
+        let mut ledger = open(&disk).unwrap();
+        ledger.append(b"intent").unwrap();
+        ledger.health().unwrap();
+        disk.set_faults(Faults { capacity: Some(disk.used() + room), ..Faults::none(0) });
+
+        let error = ledger.health().unwrap_err();
+        assert!(error.is_disk_full(), "{error}");
+        assert!(ledger.append(&[7; 6_000]).unwrap_err().is_disk_full());
+        assert_eq!((ledger.size(), ledger.read(1).is_err()), (1, true));
+        assert_eq!(ledger.append_from_reserve(b"outcome").unwrap(), 1);
+
+        // The machine is started again before anybody made room.
+        drop(ledger);
+        let disk = disk.crash(Faults { capacity: Some(disk.used()), ..Faults::none(1) });
+        let ledger = open(&disk).unwrap();
+        assert_eq!(all_of(&ledger), [b"intent".to_vec(), b"outcome".to_vec()]);
+        drop(ledger);
+
+        disk.set_faults(Faults::none(2));
+        let mut ledger = open(&disk).unwrap();
+        ledger.health().unwrap();
+        assert_eq!(ledger.append(b"intent 2").unwrap(), 2);
+    }
+}
+
+#[test]
+fn a_disk_that_became_read_only_takes_nothing_and_loses_nothing() {
+    let disk = FaultFiles::new(Faults::none(0));
+    let mut ledger = open(&disk).unwrap();
+    ledger.append(b"one").unwrap();
+    disk.set_faults(Faults { read_only: true, ..Faults::none(0) });
+    ledger.health().unwrap_err();
+    ledger.append(b"two").unwrap_err();
+    ledger.append_from_reserve(b"three").unwrap_err();
+    assert_eq!(all_of(&ledger), [b"one"]);
+    disk.set_faults(Faults::none(0));
+    ledger.health().unwrap();
+    assert_eq!(ledger.append(b"four").unwrap(), 1);
+    drop(ledger);
+    let ledger = open(&disk.crash(Faults::none(3))).unwrap();
+    assert_eq!(all_of(&ledger), [b"one".to_vec(), b"four".to_vec()]);
 }

@@ -57,7 +57,6 @@ pub struct Approval {
 }
 
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the field names are the signed format")]
 struct Signed<'a> {
     plan: &'a PlanHash,
     host: &'a HostId,

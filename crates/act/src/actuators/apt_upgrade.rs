@@ -16,7 +16,7 @@ use spine::{ActionType, EffectClass, Plan, StepEffect, Target};
 use crate::actuator::{self, Applied, Context, Descriptor, Trial, Undone};
 use crate::apt::change::{self, Place, find};
 use crate::apt::{
-    at_work, Installed, PackageChange, PackageVersion, check_words, installed, is_locked, offered,
+    Installed, PackageChange, PackageVersion, at_work, check_words, installed, is_locked, offered,
     owned_paths, parse_list, private_dir,
 };
 use crate::error::{ActError, During as _};

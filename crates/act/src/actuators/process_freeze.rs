@@ -177,7 +177,8 @@ fn thaw(group: &Path, undo: &Value) -> Result<Undone, ActError> {
                 && stat(pid).is_some()
             {
                 let place = group.display();
-                failed.insert(pid, format!("process {pid} goes on but stays in `{place}`: {error}"));
+                failed
+                    .insert(pid, format!("process {pid} goes on but stays in `{place}`: {error}"));
             }
         }
     }

@@ -199,7 +199,8 @@ fn a_killed_upgrade_leaves_the_root_as_before_or_as_after() {
         if round % 2 == 1 {
             stage.tell_child("recover", 11 + 3 * round);
             let recovery = recovering.round(&stage.dir).unwrap();
-            story += &format!(", recovery killed {}", recovery.killed);
+            story.push_str(", recovery killed ");
+            story.push_str(&recovery.killed.to_string());
         }
         let end = judge(&stage, 12 + 3 * round, &before, &after);
         println!("round {round}: {story}, heard {:?}, then {end:?}", killed.acked.last());

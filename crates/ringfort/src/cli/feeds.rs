@@ -1,4 +1,5 @@
-//! Takes public knowledge in: which vulnerabilities there are, which are exploited, how likely it is.
+//! Takes public knowledge in: which vulnerabilities there are, which are exploited, and how likely
+//! that is.
 //!
 //! `ringfort feeds sync` fetches every feed from its official address, or from the owner's own
 //! (`feeds.NAME.url`); `--from DIR` takes them from files instead, recognised by what they hold

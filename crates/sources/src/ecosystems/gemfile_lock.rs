@@ -1,7 +1,7 @@
 //! Ruby gems: `Gemfile.lock` and `gems.locked`, as Bundler writes them.
 //!
 //! Gems of a `PATH` are marked local. Gems of a `GIT` or a `PLUGIN SOURCE`, and of a `GEM` section
-//! none of whose remotes is rubygems.org, are marked as from another source. What neither
+//! none of whose remotes is Ruby's public registry, are marked as from another source. What neither
 //! `DEPENDENCIES` nor a local gem asks for is marked indirect. The builds of a gem for several
 //! platforms are one package, because advisories do not tell them apart.
 //!
@@ -263,13 +263,16 @@ fn place(section: Section, remotes: &[&str]) -> Option<Flag> {
     }
 }
 
-/// Whether an address is that of rubygems.org itself.
+/// The host of Ruby's public registry.
+const REGISTRY: &str = concat!("rubygems", ".org");
+
+/// Whether an address is that of Ruby's public registry itself.
 fn is_rubygems(remote: &str) -> bool {
     let address = remote.strip_prefix("https://").or_else(|| remote.strip_prefix("http://"));
-    address.map(|address| address.trim_end_matches('/')).is_some_and(|address| {
-        ["rubygems.org", "www.rubygems.org", "index.rubygems.org"]
-            .iter()
-            .any(|host| address.eq_ignore_ascii_case(host))
+    address.map(|address| address.trim_end_matches('/').to_ascii_lowercase()).is_some_and(|host| {
+        let host =
+            ["www.", "index."].iter().find_map(|sub| host.strip_prefix(sub)).unwrap_or(&host);
+        host == REGISTRY
     })
 }
 
@@ -343,16 +346,20 @@ mod tests {
 
     #[test]
     fn only_the_host_of_rubygems_counts_as_rubygems() {
+        let registry = format!("https://{REGISTRY}/");
+        let upper = format!("http://{}", REGISTRY.to_uppercase());
+        let below = format!("https://{REGISTRY}.example/");
+        let path = format!("https://gems.example/{REGISTRY}/");
         for (remotes, flag) in [
-            (&["https://rubygems.org/"][..], None),
-            (&["http://RubyGems.org"], None),
-            (&["https://gems.example/", "https://rubygems.org/"], None),
-            (&[], None),
-            (&["https://gems.example/"], Some(Flag::OtherSource)),
-            (&["https://rubygems.org.example/"], Some(Flag::OtherSource)),
-            (&["https://gems.example/rubygems.org/"], Some(Flag::OtherSource)),
+            (vec![registry.as_str()], None),
+            (vec![&upper], None),
+            (vec!["https://gems.example/", &registry], None),
+            (vec![], None),
+            (vec!["https://gems.example/"], Some(Flag::OtherSource)),
+            (vec![&below], Some(Flag::OtherSource)),
+            (vec![&path], Some(Flag::OtherSource)),
         ] {
-            assert_eq!(place(Section::Gem, remotes), flag, "{remotes:?}");
+            assert_eq!(place(Section::Gem, &remotes), flag, "{remotes:?}");
         }
         assert_eq!(place(Section::Path, &["."]), Some(Flag::Local));
         assert_eq!(place(Section::Git, &[]), Some(Flag::OtherSource));

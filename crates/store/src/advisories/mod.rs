@@ -1,5 +1,5 @@
-//! Advisories and facts about CVEs, from feeds: one SQLite file of its own, so that it can be thrown
-//! away and fetched again.
+//! Advisories and facts about CVEs, from feeds: one SQLite file of its own, so that it can be
+//! thrown away and fetched again.
 //!
 //! A feed informs and ranks; it never authorises. The bytes of an advisory are kept as they came
 //! and given back as they came; what they mean is for others to say.
