@@ -10,11 +10,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use store::AdvisoryStore;
 
 use crate::agent::session::{agent_dir, feeds_db, give_to_agent};
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
-use crate::feeds::store::StoreSink;
 use crate::feeds::{self, FeedReport, Options, Source};
 use crate::rim::{SystemClock, time_text};
 use crate::verbs::Verb;
@@ -53,7 +53,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let work_dir = dir.join("feeds.work");
     std::fs::create_dir_all(&work_dir).or_hint("the folder for work cannot be made", HELP)?;
     let path = feeds_db(&context.config.data_dir);
-    let mut store = StoreSink::open(&path, &work_dir).or_hint("the feeds do not open", HELP)?;
+    let mut store = AdvisoryStore::open(&path).or_hint("the feeds do not open", HELP)?;
     let only: Vec<String> = match matches.subcommand() {
         Some(("sync", sync)) => sync.get_many("only").into_iter().flatten().cloned().collect(),
         _ => Vec::new(),
@@ -84,7 +84,7 @@ fn sync_feeds(
     context: &Context,
     from: Option<&Path>,
     options: &Options<'_>,
-    store: &mut StoreSink,
+    store: &mut AdvisoryStore,
 ) -> Outcome {
     let source = from.map_or(Source::Addresses, Source::Folder);
     let mut say = |text: &str| context.progress(inert(text));
@@ -120,15 +120,14 @@ fn line(feed: &FeedReport) -> String {
         feeds::Outcome::Failed { reason } => format!("FAILED: {reason}"),
     };
     let live = feed.live.as_ref().map_or(String::new(), |live| {
-        let skipped: u64 = live.skipped.values().sum();
-        let hash: String = live.sha256.to_hex().chars().take(12).collect();
-        let as_of = time_text(live.as_of_ms);
+        let hash: String = live.sha256.chars().take(12).collect();
+        let (as_of, skipped) = (time_text(feeds::as_of_ms(live)), live.skipped);
         format!("; {} records, {skipped} skipped, as of {as_of}, SHA-256 {hash}", live.records)
     });
     format!("{:<16} {what}{live} ({} ms)", feed.feed, feed.elapsed_ms)
 }
 
-fn list(context: &Context, options: &Options<'_>, store: &StoreSink) -> Outcome {
+fn list(context: &Context, options: &Options<'_>, store: &AdvisoryStore) -> Outcome {
     let standing = feeds::standing(options, store).or_hint("the feeds do not read", HELP)?;
     for (feed, live, stale) in standing {
         if context.json {
@@ -139,7 +138,7 @@ fn list(context: &Context, options: &Options<'_>, store: &StoreSink) -> Outcome 
         }
         let what = live.map_or_else(
             || "not here".to_owned(),
-            |live| format!("{} records as of {}", live.records, time_text(live.as_of_ms)),
+            |live| format!("{} records as of {}", live.records, time_text(feeds::as_of_ms(&live))),
         );
         let old = if stale { " (stale)" } else { "" };
         context.print(inert(&format!("{:<16} {what}{old}  {}", feed.name, feed.url)));

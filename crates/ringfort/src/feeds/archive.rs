@@ -255,6 +255,7 @@ mod tests {
     use super::*;
     use crate::feeds::testing::{gz, tar, xz, zip};
 
+    /// Paths with their contents, and how many were passed over.
     type Seen = (Vec<(String, Vec<u8>)>, u64);
 
     fn seen(path: &Path) -> Result<Seen, FeedError> {

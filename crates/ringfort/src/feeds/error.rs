@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use formats::FormatError;
 use net::NetError;
-
-use super::sink::SinkError;
+use store::advisories::AdvisoryError;
 
 /// Why a feed was not taken in. What was there before stays.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +68,7 @@ pub enum FeedError {
     },
     /// The store did not take it.
     #[error("the store did not take it: {0}")]
-    Sink(#[from] SinkError),
+    Store(#[from] AdvisoryError),
 }
 
 impl FeedError {

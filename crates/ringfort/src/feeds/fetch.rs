@@ -6,10 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use net::{Client, Fetch, Fetched, Received};
+use store::advisories::SnapshotMeta;
 
 use super::FeedError;
 use super::limits::PROGRESS_BYTES;
-use super::sink::SnapshotMeta;
 use super::table::Feed;
 
 /// What fetching gave.
@@ -68,21 +68,22 @@ pub fn download(
         accept: None,
         redirect_hosts: feed.redirect_hosts.iter().map(|host| (*host).to_owned()).collect(),
     };
-    let mut out = Progress { out, feed, bytes: 0, progress };
+    let mut out = Reporting { out, feed, bytes: 0, progress };
     Ok(match client.get(&fetch, &mut out)? {
         Fetched::NotModified => Download::NotModified,
         Fetched::Body(received) => Download::File { file, received },
     })
 }
 
-struct Progress<'a> {
+/// A file that says how far it is.
+struct Reporting<'a> {
     out: File,
     feed: &'a Feed,
     bytes: u64,
     progress: &'a mut dyn FnMut(&str),
 }
 
-impl Write for Progress<'_> {
+impl Write for Reporting<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let count = self.out.write(buffer)?;
         let before = self.bytes / PROGRESS_BYTES;

@@ -1,5 +1,5 @@
-//! A folder that feeds are taken from: what each of its files is, and what names a snapshot of
-//! them.
+//! A folder that feeds are taken from: what each of its files is, and how a snapshot of them is
+//! named.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -61,12 +61,13 @@ pub fn look_through(folder: &Path, feeds: &[Feed]) -> Result<Found, FeedError> {
 #[derive(Debug)]
 pub struct Described {
     /// The paths.
-    pub origin: String,
+    pub place: String,
     /// SHA-256 of the file; of several, of the lines `digest  name`.
     pub sha256: Digest,
     /// Their size together.
     pub bytes: u64,
-    /// When the newest of them last changed, milliseconds since the Unix epoch.
+    /// The newest date in their names, or else when the newest of them last changed, milliseconds
+    /// since the Unix epoch. A file that was copied looks newer than it is, so the name goes first.
     pub modified_ms: i64,
 }
 
@@ -91,13 +92,11 @@ pub fn describe(paths: &[PathBuf]) -> Result<Described, FeedError> {
             }
         }
     }
-    let mut described = Described {
-        origin: paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
-        sha256: Digest([0; 32]),
-        bytes: 0,
-        modified_ms: 0,
-    };
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let mut described =
+        Described { place: names.join(", "), sha256: Digest([0; 32]), bytes: 0, modified_ms: 0 };
     let mut lines = Sha256::new();
+    let named_ms = paths.iter().filter_map(|path| date_in_name(&file_name(path))).max();
     for (name, path) in &files {
         let failed = |error| FeedError::io(path, error);
         let (digest, bytes, modified_ms) = hash(path).map_err(failed)?;
@@ -109,7 +108,13 @@ pub fn describe(paths: &[PathBuf]) -> Result<Described, FeedError> {
     if files.len() != 1 {
         described.sha256 = Digest(lines.finalize().into());
     }
+    described.modified_ms = named_ms.unwrap_or(described.modified_ms);
     Ok(described)
+}
+
+/// A day written as `YYYY-MM-DD` in a file's name, milliseconds since the Unix epoch.
+fn date_in_name(name: &str) -> Option<i64> {
+    (0..name.len()).find_map(|start| super::date_ms(name.get(start..start + 10)?))
 }
 
 fn hash(path: &Path) -> io::Result<(Digest, u64, i64)> {
@@ -129,4 +134,37 @@ fn hash(path: &Path) -> io::Result<(Digest, u64, i64)> {
     }
     let modified_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     Ok((Digest(hasher.finalize().into()), bytes, modified_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_in_a_name_goes_before_the_time_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let described = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "x").unwrap();
+            describe(&[path]).unwrap()
+        };
+        let day_ms = 1_729_728_000_000; // 24 October 2024
+        assert_eq!(described("compact-2024-10-24.json.xz").modified_ms, day_ms);
+        assert_eq!(described("käse-2024-10-24").modified_ms, day_ms);
+        assert!(described("compact-2024-13-24.json").modified_ms > day_ms);
+        assert!(described("compact-2024-10.json").modified_ms > day_ms);
+    }
+
+    #[test]
+    fn one_file_has_its_own_hash_and_several_have_that_of_their_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        std::fs::write(&a, "one").unwrap();
+        std::fs::write(&b, "two").unwrap();
+        let hash = |paths: &[PathBuf]| describe(paths).unwrap().sha256.to_hex();
+        let (one, two) = (spine::sha256_hex(b"one"), spine::sha256_hex(b"two"));
+        assert_eq!(hash(std::slice::from_ref(&a)), one);
+        let list = format!("{one}  a\n{two}  b\n");
+        assert_eq!(hash(&[a, b]), spine::sha256_hex(list.as_bytes()));
+    }
 }

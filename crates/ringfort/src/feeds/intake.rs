@@ -5,18 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use formats::debian_tracker::TrackerEntry;
 use formats::osv::Osv;
 use formats::{FormatError, debian_tracker, epss, kev, osv, rustsec, vulnrichment};
 use patch::matching::normal_name;
 use serde::Serialize;
+use store::advisories::{AdvisoryError, CveFactKind, SnapshotWriter};
 
 use super::FeedError;
 use super::limits::{
-    DOCUMENT_BYTES_MAX, PROGRESS_RECORDS, REASON_CHARS_MAX, REASONS_MAX, UNREADABLE_PERCENT_MAX,
+    DOCUMENT_BYTES_MAX, PROGRESS_RECORDS, REASON_CHARS_MAX, REASONS_MAX, TRACKER_PIECE_ENTRIES,
+    UNREADABLE_PERCENT_MAX,
 };
 use super::recognise::{base, is_debian_list, is_rustsec};
-use super::sink::{AdvisoryRow, AdvisorySink};
-use super::stored::{DebianPackage, EpssFact, StoredAdvisory, fact};
+use super::stored::{DebianPackage, EpssFact, StoredAdvisory};
 use super::table::{Feed, Kind};
 
 /// What was counted while a feed was read.
@@ -48,9 +50,13 @@ impl Counts {
         self.skip("cannot be read");
     }
 
-    /// Keeps the newer of two dates that are written in the same way (year first).
+    /// Keeps the newer of two dates that are written in the same way (year first). Some databases
+    /// write the year 1 where they have no date.
     fn dated(&mut self, date: &str) {
-        if !date.is_empty() && self.published.as_deref().is_none_or(|newest| newest < date) {
+        if !date.is_empty()
+            && !date.starts_with("0001")
+            && self.published.as_deref().is_none_or(|newest| newest < date)
+        {
             self.published = Some(date.chars().take(40).collect());
         }
     }
@@ -69,10 +75,10 @@ impl Counts {
     }
 }
 
-/// Reads the files of one feed into a store.
-pub struct Intake<'a> {
+/// Reads the files of one feed into a snapshot.
+pub struct Intake<'a, 's> {
     feed: &'a Feed,
-    sink: &'a mut dyn AdvisorySink,
+    snapshot: &'a mut SnapshotWriter<'s>,
     progress: &'a mut dyn FnMut(&str),
     /// Ids that were handed on: a record that comes twice counts once.
     ids: BTreeSet<String>,
@@ -80,14 +86,14 @@ pub struct Intake<'a> {
     pub counts: Counts,
 }
 
-impl<'a> Intake<'a> {
+impl<'a, 's> Intake<'a, 's> {
     /// Begins with nothing read.
     pub fn new(
         feed: &'a Feed,
-        sink: &'a mut dyn AdvisorySink,
+        snapshot: &'a mut SnapshotWriter<'s>,
         progress: &'a mut dyn FnMut(&str),
     ) -> Self {
-        Self { feed, sink, progress, ids: BTreeSet::new(), counts: Counts::default() }
+        Self { feed, snapshot, progress, ids: BTreeSet::new(), counts: Counts::default() }
     }
 
     /// Takes a file of the feed; one that holds no record of it is passed over.
@@ -140,29 +146,40 @@ impl<'a> Intake<'a> {
             self.counts.skip("comes twice");
             return Ok(());
         }
-        let affected: Vec<_> = affected.iter().cloned().collect();
         let json = json(advisory)?;
-        self.sink.put_advisory(&AdvisoryRow { id, modified, affected: &affected, json: &json })?;
-        self.counted();
-        Ok(())
+        let put = affected.iter().try_for_each(|(ecosystem, package)| {
+            self.snapshot.put_advisory(ecosystem, package, id, modified, &json)
+        });
+        self.counted(put)
     }
 
     /// Hands a fact about a CVE on.
-    fn fact(&mut self, cve: &str, kind: &str, value: &impl Serialize) -> Result<(), FeedError> {
+    fn fact(
+        &mut self,
+        cve: &str,
+        kind: CveFactKind,
+        value: &impl Serialize,
+    ) -> Result<(), FeedError> {
         if !is_cve_id(cve) {
             self.counts.skip("is about no CVE");
             return Ok(());
         }
-        self.sink.put_cve_fact(cve, kind, &json(value)?)?;
-        self.counted();
-        Ok(())
+        let put = self.snapshot.put_cve_fact(cve, kind, &json(value)?);
+        self.counted(put)
     }
 
-    fn counted(&mut self) {
+    /// Counts a record that was put; one that the store has no room for is skipped.
+    fn counted(&mut self, put: Result<(), AdvisoryError>) -> Result<(), FeedError> {
+        if let Err(AdvisoryError::TooLarge { what, .. }) = put {
+            self.counts.skip(&format!("has too many {what}"));
+            return Ok(());
+        }
+        put?;
         self.counts.records += 1;
         if self.counts.records.is_multiple_of(PROGRESS_RECORDS) {
             (self.progress)(&format!("{}: {} records", self.feed.name, self.counts.records));
         }
+        Ok(())
     }
 
     fn rustsec(&mut self, path: &str, bytes: &[u8]) -> Result<(), FeedError> {
@@ -190,6 +207,7 @@ impl<'a> Intake<'a> {
 
     fn osv(&mut self, ecosystem: &str, record: Osv) -> Result<(), FeedError> {
         self.counts.dated(&record.modified);
+        self.counts.dated(&record.published);
         if record.withdrawn.is_some() {
             self.counts.skip("was withdrawn");
             return Ok(());
@@ -210,7 +228,7 @@ impl<'a> Intake<'a> {
         let catalog = kev::parse(bytes)?;
         self.counts.dated(&catalog.date_released);
         for entry in &catalog.vulnerabilities {
-            self.fact(&entry.cve, fact::KEV, entry)?;
+            self.fact(&entry.cve, CveFactKind::Kev, entry)?;
         }
         Ok(())
     }
@@ -222,7 +240,7 @@ impl<'a> Intake<'a> {
                     probability_ppm: score.probability_ppm,
                     percentile_ppm: score.percentile_ppm,
                 };
-                stop(self.fact(&score.cve, fact::EPSS, &value))
+                stop(self.fact(&score.cve, CveFactKind::Epss, &value))
             })
         })?;
         self.counts.dated(&header.score_date);
@@ -265,7 +283,7 @@ impl<'a> Intake<'a> {
             self.counts.skip("says nothing that is used");
             return Ok(());
         }
-        self.fact(&record.cve, fact::VULNRICHMENT, record)
+        self.fact(&record.cve, CveFactKind::Ssvc, record)
     }
 
     fn debian_list(&mut self, bytes: &[u8]) -> Result<(), FeedError> {
@@ -282,12 +300,28 @@ impl<'a> Intake<'a> {
     fn debian_tracker(&mut self, content: &mut dyn Read) -> Result<(), FeedError> {
         carry(|stop| {
             debian_tracker::read_tracker(content, |package, entries| {
-                let affected = BTreeSet::from([("Debian".to_owned(), package.clone())]);
-                let id = format!("debian-tracker:{package}");
-                let advisory = StoredAdvisory::DebianTracker(DebianPackage { package, entries });
-                stop(self.advisory((&id, ""), &affected, &advisory))
+                stop(self.debian_package(&package, entries))
             })
         })?;
+        Ok(())
+    }
+
+    fn debian_package(
+        &mut self,
+        package: &str,
+        entries: BTreeMap<String, TrackerEntry>,
+    ) -> Result<(), FeedError> {
+        let affected = BTreeSet::from([("Debian".to_owned(), package.to_owned())]);
+        let mut entries = entries.into_iter().peekable();
+        let mut piece = 0_usize;
+        while entries.peek().is_some() {
+            let entries = entries.by_ref().take(TRACKER_PIECE_ENTRIES).collect();
+            let package = package.to_owned();
+            let id = format!("debian-tracker:{package}:{piece}");
+            let advisory = StoredAdvisory::DebianTracker(DebianPackage { package, entries });
+            self.advisory((&id, ""), &affected, &advisory)?;
+            piece += 1;
+        }
         Ok(())
     }
 }
@@ -365,10 +399,13 @@ mod tests {
         assert_eq!(year_first("29 Mar 2026"), "2026-03-29");
         assert_eq!(year_first("someday"), "");
         let mut counts = Counts::default();
-        for date in ["2026-03-29", "", "2025-12-31"] {
+        for date in ["0001-01-01T00:00:00Z", "2026-03-29", "", "2025-12-31"] {
             counts.dated(date);
         }
         assert_eq!(counts.published.as_deref(), Some("2026-03-29"));
+        let mut counts = Counts::default();
+        counts.dated("0001-01-01T00:00:00Z");
+        assert_eq!(counts.published, None);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub const RECOGNISE_BYTES: u64 = 64 << 10;
 pub const UNREADABLE_PERCENT_MAX: u64 = 10;
 /// The share of the last snapshot's records below which a smaller one is warned of, percent.
 pub const SHRUNK_PERCENT: u64 = 80;
+/// Vulnerabilities of one Debian package that are kept as one piece.
+pub const TRACKER_PIECE_ENTRIES: usize = 200;
 /// Different reasons for skipping that are counted apart.
 pub const REASONS_MAX: usize = 32;
 /// Characters of one reason.

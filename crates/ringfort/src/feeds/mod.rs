@@ -1,9 +1,9 @@
 //! Public knowledge: which vulnerabilities there are, which are exploited, and how likely that is.
 //!
 //! Feeds come from their official addresses, from the owner's own, or from a folder. Each becomes a
-//! snapshot that is kept with its SHA-256 and date; a snapshot that cannot be fetched or read
-//! leaves the last good one in place, and an old one is a warning, never a failure. A feed informs
-//! and ranks; it never authorises (red line RL19).
+//! snapshot that is kept with its SHA-256 and date; one that cannot be fetched or read leaves the
+//! last good one in place, and an old one is a warning, never a failure. A feed informs and
+//! ranks; it never authorises (red line RL19).
 //!
 //! | module | holds |
 //! |---|---|
@@ -12,15 +12,18 @@
 //! | [`archive`] | the files inside a folder or an archive |
 //! | [`recognise`] | which feed a file is |
 //! | [`intake`] | from files to rows of the store |
-//! | [`sink`], [`store`](self::store), [`stored`] | the seam to the store, what stands behind it, and the JSON that it keeps |
+//! | [`stored`] | the JSON that the store keeps |
 //! | [`limits`] | the written limits |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use net::{Client, NetConfig, Timeouts};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use spine::{Clock, Digest};
+use store::AdvisoryStore;
+use store::advisories::SnapshotMeta;
 
 pub mod archive;
 mod error;
@@ -29,8 +32,6 @@ mod folder;
 pub mod intake;
 pub mod limits;
 pub mod recognise;
-pub mod sink;
-pub mod store;
 pub mod stored;
 pub mod table;
 #[cfg(test)]
@@ -44,7 +45,6 @@ use crate::config::FeedConfig;
 use archive::{Flow, each_file};
 use fetch::{Download, download};
 use intake::Intake;
-use sink::{AdvisorySink, SnapshotMeta};
 use table::Feed;
 
 /// Where feeds are taken from.
@@ -95,6 +95,11 @@ pub struct FeedReport {
     /// How it went.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Bytes that were read, packed as they came.
+    pub bytes: u64,
+    /// What of it was skipped, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, u64>,
     /// The live snapshot afterwards.
     pub live: Option<SnapshotMeta>,
     /// Whether that is older than the feed may get, or is not there at all.
@@ -119,17 +124,16 @@ pub struct SyncReport {
 pub fn sync(
     source: Source<'_>,
     options: &Options<'_>,
-    store: &mut dyn AdvisorySink,
+    store: &mut AdvisoryStore,
     progress: &mut dyn FnMut(&str),
 ) -> Result<SyncReport, FeedError> {
     let feeds = wanted(options)?;
     let mut report = SyncReport::default();
     match source {
         Source::Addresses => {
-            let client = client(&feeds, options)?;
             for feed in &feeds {
                 let mut run = Run { feed, options, store, progress };
-                report.feeds.push(run.take_address(&client)?);
+                report.feeds.push(run.ask()?);
             }
         }
         Source::Folder(folder) => {
@@ -138,7 +142,7 @@ pub fn sync(
             for feed in &feeds {
                 if let Some(paths) = found.sources.get(&feed.name) {
                     let mut run = Run { feed, options, store, progress };
-                    report.feeds.push(run.take_folder(paths)?);
+                    report.feeds.push(run.read(paths)?);
                 }
             }
         }
@@ -149,13 +153,13 @@ pub fn sync(
 /// What there is of every feed that is wanted, without fetching anything.
 pub fn standing(
     options: &Options<'_>,
-    store: &dyn AdvisorySink,
+    store: &AdvisoryStore,
 ) -> Result<Vec<(Feed, Option<SnapshotMeta>, bool)>, FeedError> {
     let now_ms = options.clock.now_ms();
     wanted(options)?
         .into_iter()
         .map(|feed| {
-            let live = store.live(&feed.name)?;
+            let live = store.snapshot(&feed.name)?;
             let stale = is_stale(&feed, live.as_ref(), now_ms);
             Ok((feed, live, stale))
         })
@@ -177,14 +181,10 @@ fn wanted(options: &Options<'_>) -> Result<Vec<Feed>, FeedError> {
     Ok(feeds.into_iter().filter(wanted).collect())
 }
 
-/// A client that talks to the hosts of these feeds, and to where they say that they redirect to.
-fn client(feeds: &[Feed], options: &Options<'_>) -> Result<Client, FeedError> {
-    let mut hosts = BTreeSet::new();
-    for feed in feeds {
-        hosts.insert(net::host_of(&feed.url)?);
-    }
+/// A client that talks to the host of this feed, and to where it may redirect.
+fn client(feed: &Feed, options: &Options<'_>) -> Result<Client, FeedError> {
     Ok(Client::new(NetConfig {
-        hosts,
+        hosts: [net::host_of(&feed.url)?].into(),
         timeouts: Timeouts { whole: limits::FETCH_TIME_MAX, ..Timeouts::default() },
         proxy: options.proxy.clone(),
         ca_file: options.ca_file.clone(),
@@ -194,100 +194,102 @@ fn client(feeds: &[Feed], options: &Options<'_>) -> Result<Client, FeedError> {
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
+/// The last moment at which a snapshot was known to be the newest, milliseconds since the Unix
+/// epoch. What came from an address was the newest when that was asked; what came from a file is
+/// as old as the date inside.
+pub fn as_of_ms(meta: &SnapshotMeta) -> i64 {
+    let from_address = meta.origin.contains("://");
+    meta.published_ms.filter(|_| !from_address).unwrap_or(meta.fetched_ms)
+}
+
 /// Whether a snapshot is older than its feed may get.
 pub fn is_stale(feed: &Feed, live: Option<&SnapshotMeta>, now_ms: i64) -> bool {
     let age_max_ms = i64::from(feed.age_days_max) * DAY_MS;
-    live.is_none_or(|meta| now_ms.saturating_sub(meta.as_of_ms) > age_max_ms)
+    live.is_none_or(|meta| now_ms.saturating_sub(as_of_ms(meta)) > age_max_ms)
 }
 
 /// One feed's turn.
-struct Run<'a, 'b> {
+struct Run<'a> {
     feed: &'a Feed,
     options: &'a Options<'a>,
-    store: &'a mut (dyn AdvisorySink + 'b),
+    store: &'a mut AdvisoryStore,
     progress: &'a mut dyn FnMut(&str),
 }
 
 /// What is known of a snapshot before it is read.
 struct Origin {
-    origin: String,
+    /// The address or the paths.
+    place: String,
     sha256: Digest,
     bytes: u64,
     etag: Option<String>,
     last_modified: Option<String>,
-    /// When it was certainly the newest, where the feed itself does not say; milliseconds since
-    /// the Unix epoch.
-    as_of_ms: i64,
-    /// Whether the date that the feed carries says how new it is (it came from a folder).
-    dated_by_content: bool,
+    /// When the file last changed, for one that carries no date; milliseconds since the Unix
+    /// epoch.
+    modified_ms: Option<i64>,
 }
 
-impl Run<'_, '_> {
-    fn take_address(&mut self, client: &Client) -> Result<FeedReport, FeedError> {
+/// What came of taking a snapshot in.
+struct Taken {
+    bytes: u64,
+    skipped: BTreeMap<String, u64>,
+}
+
+impl Run<'_> {
+    /// Takes the feed from its address.
+    fn ask(&mut self) -> Result<FeedReport, FeedError> {
         let start_ms = self.options.clock.monotonic_ms();
-        let before = self.store.live(&self.feed.name)?;
+        let before = self.store.snapshot(&self.feed.name)?;
         (self.progress)(&format!("{}: asking {}", self.feed.name, self.feed.url));
-        let fetched =
-            download(client, self.feed, before.as_ref(), self.options.work_dir, self.progress);
-        let now_ms = self.options.clock.now_ms();
-        let outcome = match (fetched, &before) {
-            (Err(error), _) => Err(error),
-            (Ok(Download::NotModified), Some(meta)) => {
-                let meta = SnapshotMeta { as_of_ms: now_ms, ..meta.clone() };
-                self.store.touch(&meta).map(|()| Outcome::NotModified).map_err(FeedError::from)
+        let fetched = client(self.feed, self.options).and_then(|client| {
+            download(&client, self.feed, before.as_ref(), self.options.work_dir, self.progress)
+        });
+        let outcome = fetched.and_then(|download| match download {
+            Download::NotModified => {
+                let now_ms = self.options.clock.now_ms();
+                let known = self.store.mark_checked(&self.feed.name, now_ms)?;
+                let nothing = || FeedError::Nothing { feed: self.feed.name.clone() };
+                known.then_some(None).ok_or_else(nothing)
             }
-            (Ok(Download::NotModified), None) => {
-                Err(FeedError::Nothing { feed: self.feed.name.clone() })
-            }
-            (Ok(Download::File { file, received }), _) => {
+            Download::File { file, received } => {
                 let origin = Origin {
-                    origin: self.feed.url.clone(),
+                    place: self.feed.url.clone(),
                     sha256: received.sha256,
                     bytes: received.bytes,
                     etag: received.etag,
                     last_modified: received.last_modified,
-                    as_of_ms: now_ms,
-                    dated_by_content: false,
+                    modified_ms: None,
                 };
-                self.take_in(&[file.path().to_path_buf()], origin)
+                self.take_in(&[file.path().to_path_buf()], origin).map(Some)
             }
-        };
-        self.report(outcome, before.as_ref(), start_ms)
-    }
-
-    fn take_folder(&mut self, paths: &[PathBuf]) -> Result<FeedReport, FeedError> {
-        let start_ms = self.options.clock.monotonic_ms();
-        let before = self.store.live(&self.feed.name)?;
-        let outcome = folder::describe(paths).and_then(|described| {
-            let origin = Origin {
-                origin: described.origin,
-                sha256: described.sha256,
-                bytes: described.bytes,
-                etag: None,
-                last_modified: None,
-                as_of_ms: described.modified_ms.min(self.options.clock.now_ms()),
-                dated_by_content: true,
-            };
-            self.take_in(paths, origin)
         });
         self.report(outcome, before.as_ref(), start_ms)
     }
 
-    /// Reads sources into a new snapshot and makes it the live one, or throws it away.
-    fn take_in(&mut self, paths: &[PathBuf], origin: Origin) -> Result<Outcome, FeedError> {
-        self.store.begin(&self.feed.name)?;
-        let filled = self.fill(paths, origin).and_then(|meta| Ok(self.store.commit(&meta)?));
-        if let Err(error) = filled {
-            if let Err(second) = self.store.abandon() {
-                tracing::warn!(feed = self.feed.name, %second, "a snapshot was not thrown away");
-            }
-            return Err(error);
-        }
-        Ok(Outcome::Updated)
+    /// Takes the feed from files.
+    fn read(&mut self, paths: &[PathBuf]) -> Result<FeedReport, FeedError> {
+        let start_ms = self.options.clock.monotonic_ms();
+        let before = self.store.snapshot(&self.feed.name)?;
+        let outcome = folder::describe(paths).and_then(|described| {
+            let origin = Origin {
+                place: described.place,
+                sha256: described.sha256,
+                bytes: described.bytes,
+                etag: None,
+                last_modified: None,
+                modified_ms: Some(described.modified_ms),
+            };
+            self.take_in(paths, origin).map(Some)
+        });
+        self.report(outcome, before.as_ref(), start_ms)
     }
 
-    fn fill(&mut self, paths: &[PathBuf], origin: Origin) -> Result<SnapshotMeta, FeedError> {
-        let mut intake = Intake::new(self.feed, self.store, self.progress);
+    /// Reads sources into a new snapshot and makes it the live one; after an error it is thrown
+    /// away.
+    fn take_in(&mut self, paths: &[PathBuf], origin: Origin) -> Result<Taken, FeedError> {
+        let now_ms = self.options.clock.now_ms();
+        let mut snapshot = self.store.begin_snapshot(&self.feed.name)?;
+        let mut intake = Intake::new(self.feed, &mut snapshot, self.progress);
         let mut passed_over = 0;
         for source in paths {
             passed_over += each_file(source, &mut |path, content| {
@@ -299,34 +301,37 @@ impl Run<'_, '_> {
         if passed_over > 0 {
             counts.skipped.insert("has a path that is not plain".to_owned(), passed_over);
         }
-        let now_ms = self.options.clock.now_ms();
-        let published_ms = counts.published.as_deref().and_then(date_ms);
         // A date ahead of the clock says nothing; it must not keep a feed fresh for ever.
-        let published_ms = published_ms.filter(|ms| origin.dated_by_content && *ms <= now_ms);
-        Ok(SnapshotMeta {
+        let published_ms = counts.published.as_deref().and_then(date_ms).filter(|ms| *ms <= now_ms);
+        snapshot.commit(&SnapshotMeta {
             feed: self.feed.name.clone(),
-            origin: origin.origin,
-            sha256: origin.sha256,
-            bytes: origin.bytes,
-            taken_ms: now_ms,
-            as_of_ms: published_ms.unwrap_or(origin.as_of_ms),
-            published: counts.published,
+            sha256: origin.sha256.to_hex(),
+            fetched_ms: now_ms,
+            published_ms: published_ms.or(origin.modified_ms.map(|ms| ms.min(now_ms))),
+            origin: origin.place,
+            records: counts.records,
             etag: origin.etag,
             last_modified: origin.last_modified,
-            records: counts.records,
-            skipped: counts.skipped,
-        })
+            skipped: counts.skipped.values().sum(),
+            details: details(origin.bytes, &counts.skipped),
+        })?;
+        Ok(Taken { bytes: origin.bytes, skipped: counts.skipped })
     }
 
+    /// What became of the feed; `None` where the last snapshot is still the newest.
     fn report(
         &mut self,
-        outcome: Result<Outcome, FeedError>,
+        outcome: Result<Option<Taken>, FeedError>,
         before: Option<&SnapshotMeta>,
         start_ms: u64,
     ) -> Result<FeedReport, FeedError> {
-        let live = self.store.live(&self.feed.name)?;
+        let live = self.store.snapshot(&self.feed.name)?;
         let stale = is_stale(self.feed, live.as_ref(), self.options.clock.now_ms());
-        let outcome = outcome.unwrap_or_else(|error| Outcome::Failed { reason: error.to_string() });
+        let (outcome, taken) = match outcome {
+            Ok(Some(taken)) => (Outcome::Updated, Some(taken)),
+            Ok(None) => (Outcome::NotModified, None),
+            Err(error) => (Outcome::Failed { reason: error.to_string() }, None),
+        };
         let mut warnings = Vec::new();
         if stale {
             warnings.push(match &live {
@@ -343,9 +348,18 @@ impl Run<'_, '_> {
             ));
         }
         let elapsed_ms = self.options.clock.monotonic_ms().saturating_sub(start_ms);
+        let (bytes, skipped) = taken.map_or_else(Default::default, |t| (t.bytes, t.skipped));
         let feed = self.feed.name.clone();
-        Ok(FeedReport { feed, outcome, live, stale, warnings, elapsed_ms })
+        Ok(FeedReport { feed, outcome, bytes, skipped, live, stale, warnings, elapsed_ms })
     }
+}
+
+/// What is kept beside a snapshot that has no field of its own: its size, and why records were
+/// skipped.
+fn details(bytes: u64, skipped: &BTreeMap<String, u64>) -> Map<String, Value> {
+    let reasons: Map<String, Value> =
+        skipped.iter().map(|(reason, count)| (reason.clone(), (*count).into())).collect();
+    Map::from_iter([("bytes".to_owned(), bytes.into()), ("skipped".to_owned(), reasons.into())])
 }
 
 /// A date as feeds write it: RFC 3339, or a day.

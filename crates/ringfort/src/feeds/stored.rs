@@ -18,7 +18,8 @@ pub enum StoredAdvisory {
     Rustsec(RustsecAdvisory),
     /// A DSA or DLA, under `Debian` and each source package it fixes.
     DebianAdvisory(DebianAdvisory),
-    /// What the tracker says of one source package, under `Debian`.
+    /// What the tracker says of one source package, under `Debian`; of packages with many
+    /// vulnerabilities in several pieces.
     DebianTracker(DebianPackage),
 }
 
@@ -31,17 +32,15 @@ pub struct DebianPackage {
     pub entries: BTreeMap<String, TrackerEntry>,
 }
 
-/// The kinds of facts about a CVE, and the JSON of each.
-pub mod fact {
-    /// Known exploited: a `formats::kev::KevEntry`.
-    pub const KEV: &str = "kev";
-    /// A score: an [`EpssFact`](super::EpssFact).
-    pub const EPSS: &str = "epss";
-    /// Decision points: a `formats::vulnrichment::Vulnrichment`.
-    pub const VULNRICHMENT: &str = "vulnrichment";
-}
-
-/// The score of a CVE.
+/// The score of a CVE: the JSON of a fact of the kind [`CveFactKind::Epss`]. One of the kind
+/// [`CveFactKind::Kev`] is a [`KevEntry`], one of the kind [`CveFactKind::Ssvc`] a
+/// [`Vulnrichment`].
+///
+/// [`CveFactKind::Epss`]: store::CveFactKind::Epss
+/// [`CveFactKind::Kev`]: store::CveFactKind::Kev
+/// [`CveFactKind::Ssvc`]: store::CveFactKind::Ssvc
+/// [`KevEntry`]: formats::kev::KevEntry
+/// [`Vulnrichment`]: formats::vulnrichment::Vulnrichment
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpssFact {
     /// Probability of exploitation within 30 days, parts per million.

@@ -170,15 +170,6 @@ impl AdvisoryStore {
         SnapshotWriter::begin(&self.connection, feed)
     }
 
-    /// Replaces what is kept beside the live snapshot of a feed. Returns whether there is one.
-    pub fn replace_meta(&mut self, meta: &SnapshotMeta) -> Result<bool, AdvisoryError> {
-        let changed = self.connection.execute(
-            "UPDATE snapshots SET meta = ?2 WHERE feed = ?1 AND meta IS NOT NULL",
-            (&meta.feed, document(meta)?),
-        )?;
-        Ok(changed > 0)
-    }
-
     /// Records that a feed was asked again and had nothing newer. Returns whether the feed has a
     /// snapshot.
     pub fn mark_checked(&mut self, feed: &str, fetched_ms: i64) -> Result<bool, AdvisoryError> {
