@@ -2,6 +2,7 @@
 //! place that starts processes is `act`.
 #![expect(clippy::disallowed_methods, reason = "this module starts ringfort's own processes")]
 
+use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -17,21 +18,24 @@ pub const UNPRIVILEGED_ID: u32 = 61_947;
 /// The most bytes that are taken from a worker.
 pub const WORKER_OUTPUT_BYTES_MAX: u64 = 256 << 20;
 
-fn this_program() -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+/// This very program, also after its file was replaced by an update.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
+fn clean(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     command.env_clear();
     for name in ["PATH", "HOME", "LANG", "NO_COLOR", "RINGFORT_LOG"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
     }
-    Ok(command)
+    command
 }
 
 /// Starts an executor that serves one connection, which is returned.
 pub fn executor_for_one(data_dir: &Path, config: Option<&Path>) -> io::Result<(UnixStream, Child)> {
     let (ours, theirs) = UnixStream::pair()?;
-    let mut command = this_program()?;
+    let mut command = clean(THIS_PROGRAM);
     command.arg("exec").arg("--data-dir").arg(data_dir);
     if let Some(config) = config {
         command.arg("--config").arg(config);
@@ -46,7 +50,7 @@ pub fn executor_listening(
     config: Option<&Path>,
     socket: &Path,
 ) -> io::Result<Child> {
-    let mut command = this_program()?;
+    let mut command = clean(THIS_PROGRAM);
     command.arg("exec").arg("--data-dir").arg(data_dir).arg("--listen").arg(socket);
     if let Some(config) = config {
         command.arg("--config").arg(config);
@@ -56,7 +60,8 @@ pub fn executor_listening(
 
 /// Starts the agent; as an unprivileged user if this process is root.
 pub fn agent(args: &[&str], uid: Option<u32>) -> io::Result<Child> {
-    let mut command = this_program()?;
+    // After a change of user the link in /proc may not be followed; the path may.
+    let mut command = clean(std::env::current_exe()?);
     command.args(args).stdin(Stdio::null());
     if let Some(uid) = uid {
         // The standard library also drops the supplementary groups when root sets the user.
@@ -68,7 +73,7 @@ pub fn agent(args: &[&str], uid: Option<u32>) -> io::Result<Child> {
 /// Runs a worker: hands it a job on standard input, takes its standard output, and kills it when
 /// it takes too long.
 pub fn worker(args: &[&str], job: &[u8], timeout: Duration) -> io::Result<Vec<u8>> {
-    let mut command = this_program()?;
+    let mut command = clean(THIS_PROGRAM);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
