@@ -309,9 +309,10 @@ impl EventLog {
                 None => self.new_segment(now_ms)?,
             },
         };
-        // A name that waits to be removed may be taken again, if the segment was empty.
+        // The name of an empty segment that waits to be removed may be taken again.
         let file = frames_name(current.first);
         self.litter.retain(|litter| *litter != file);
+        self.closed.retain(|closed| closed.first != current.first);
         Ok(self.current.insert(current))
     }
 

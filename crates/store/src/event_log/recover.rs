@@ -143,6 +143,8 @@ impl EventLog {
         let ends_the_log = is_last && next_seq == self.next_seq;
         match since_ms {
             Some(since_ms) if ends_the_log => self.resumable = Some((closed, since_ms)),
+            // Its name may be the next one to be taken, so it must not wait to be sealed.
+            None if whole == 0 => self.litter.push(frames_name(first)),
             _ => self.closed.push(closed),
         }
     }
