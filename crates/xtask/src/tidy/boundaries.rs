@@ -5,8 +5,8 @@ use super::{Failure, Repository, repository::RustFile};
 use crate::source;
 
 /// The crates that deny every way to panic.
-const KERNEL: [&str; 8] =
-    ["spine", "durable", "formats", "norms", "ledger", "act", "sources", "patch"];
+const KERNEL: [&str; 9] =
+    ["spine", "durable", "formats", "norms", "ledger", "act", "sources", "patch", "vet"];
 
 /// The lints that those crates deny.
 const KERNEL_LINTS: [&str; 7] = [
