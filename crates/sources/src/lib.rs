@@ -10,7 +10,6 @@
 //! | [`deb822`] | stanzas of Debian control files, streaming |
 //! | [`apt`] | apt's sources, lists, releases, packages, and a compact index of them |
 //! | [`deb`] | what is inside a `.deb`: control fields, conffiles, paths, changelog |
-//! | [`unpack`] | bounded decompression |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
 //! Architecture invariant: no network, no processes, no clock, no panic on any input; what cannot
@@ -33,7 +32,6 @@ pub mod inventory;
 pub mod limits;
 pub mod os_release;
 pub mod tree;
-pub mod unpack;
 
 /// Every ecosystem, one module each.
 pub mod registry {
@@ -41,6 +39,8 @@ pub mod registry {
 
     include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 }
+
+pub use formats::unpack;
 
 pub use ecosystem::{Ecosystem, Flag, Found, Input, ReadError, ReadOutcome, Unresolved};
 pub use inventory::{Inventory, Scope, scan};
