@@ -23,7 +23,7 @@ use crate::error::{ActError, During as _};
 use crate::limits::RESERVE_BYTES;
 use crate::manifest::{Change, ChangeKind};
 use crate::report::ServiceRestart;
-use crate::shadow::Shadow;
+use crate::shadow::{self, Shadow};
 use crate::tree::restore::Restore;
 use crate::tree::{self, Index, pack};
 
@@ -104,7 +104,7 @@ impl actuator::Actuator for Actuator {
         (cx.say)("writing down how everything is, so that it can be put back");
         let doing = || format!("preparing the undo in `{}`", cx.undo_dir.display());
         cx.shared.files().create_dir_all(&cx.undo_dir).during(doing)?;
-        let before = tree::index(cx.root).during(doing)?;
+        let before = index(cx).during(doing)?;
         let wanted = paths_to_pack(cx, packages, &before)?;
         check_space(
             &cx.undo_dir,
@@ -146,7 +146,7 @@ impl actuator::Actuator for Actuator {
             return Err(ActError::refused(format!("after the upgrade: {}", problems.join("; "))));
         }
         let doing = || "writing down how everything is now".to_owned();
-        let after = tree::index(cx.root).during(doing)?;
+        let after = index(cx).during(doing)?;
         tree::save(&after, &cx.undo_dir.join("index.after")).during(doing)?;
         Ok(json!({ "entries": after.len() }))
     }
@@ -166,8 +166,8 @@ impl actuator::Actuator for Actuator {
             kept: &cx.undo_dir.join("kept"),
             scope: &*scope,
         };
-        let mut undone = restore.run().during(doing)?;
-        let now = tree::index(cx.root).during(doing)?;
+        let mut undone = restore.run_from(index(cx).during(doing)?).during(doing)?;
+        let now = index(cx).during(doing)?;
         let unlike =
             tree::differences((cx.root, &before), (cx.root, &now), |_| false).during(doing)?;
         for path in unlike.iter().filter(|path| scope(path)) {
@@ -227,6 +227,11 @@ impl actuator::Actuator for Actuator {
             .extend(unlike.into_iter().take(8).map(|path| format!("not taken back: {path}")));
         Ok(trial)
     }
+}
+
+/// How the root is now, without what is not the root's own.
+fn index(cx: &Context<'_>) -> std::io::Result<Index> {
+    tree::index_without(cx.root, &shadow::left_out(cx.shared, cx.root)?)
 }
 
 fn millis(begun: Instant) -> u64 {

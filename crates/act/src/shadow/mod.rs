@@ -15,9 +15,10 @@ use crate::engine::Shared;
 use crate::error::{ActError, During as _};
 use crate::limits::SHADOW_TMPFS_BYTES;
 
-/// File systems that hold data of a root (everything else below it is the kernel's).
-const REAL_FILE_SYSTEMS: [&str; 9] =
-    ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "zfs", "overlay"];
+/// File systems that hold data of a root. Everything else that is mounted below one is the kernel's,
+/// another machine's, or a container's.
+const REAL_FILE_SYSTEMS: [&str; 8] =
+    ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "zfs"];
 /// statfs(2) type of an overlay, which cannot carry the upper layer of another one.
 const OVERLAY_MAGIC: i64 = 0x794c_7630;
 
@@ -68,6 +69,12 @@ impl Shadow {
             }
             let at = shadow.merged.join(place);
             shadow.mount("overlay", &at, "overlay", &options)?;
+        }
+        // What runs in the copy sees none of ringfort's keys and records, and the copy does not
+        // contain itself.
+        if let Some(own) = own_place(shared, root) {
+            let at = shadow.merged.join(own);
+            shadow.mount("tmpfs", &at, "tmpfs", "size=64k,mode=700")?;
         }
         Ok(shadow)
     }
@@ -148,6 +155,26 @@ fn unescape(text: &str) -> String {
         plain = plain.replace(code, c);
     }
     plain
+}
+
+/// The place of ringfort's own state inside a root, where it is inside: the whole data folder.
+fn own_place(shared: &Shared, root: &Path) -> Option<PathBuf> {
+    let state = shared.config.dir.canonicalize().ok()?;
+    let own = shared.config.own_paths.iter().filter_map(|own| own.canonicalize().ok());
+    let outermost = own.filter(|own| own.is_dir() && state.starts_with(own)).min();
+    let place = outermost.unwrap_or(state).strip_prefix(root).ok()?.to_path_buf();
+    (!place.as_os_str().is_empty()).then_some(place)
+}
+
+/// Places inside a root that no index goes into: ringfort's own state, and what is mounted there
+/// without being the root's own data (another machine's disk, a container).
+pub(crate) fn left_out(shared: &Shared, root: &Path) -> io::Result<Vec<PathBuf>> {
+    let foreign = mount_points()?
+        .into_iter()
+        .filter(|(_, kind)| !REAL_FILE_SYSTEMS.contains(&kind.as_str()))
+        .filter_map(|(at, _)| Some(at.strip_prefix(root).ok()?.to_path_buf()))
+        .filter(|place| !place.as_os_str().is_empty());
+    Ok(foreign.chain(own_place(shared, root)).collect())
 }
 
 /// Mounts of real file systems below a root, with their place inside it.
