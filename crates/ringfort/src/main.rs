@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod agent;
 mod approving;
 mod cli_support;
+mod client;
 mod config;
 mod context;
 mod exec;
@@ -16,6 +17,8 @@ mod feeds;
 mod host;
 mod keys;
 mod rim;
+mod spawn;
+mod story;
 mod verbs;
 
 use context::Context;

@@ -150,7 +150,7 @@ impl Machine {
         std::fs::write(own.join("passphrase"), "correct horse battery\n").unwrap();
         std::fs::write(own.join("this-is-a-test-root"), "").unwrap();
         std::fs::write(self.root().join("etc/machine-id"), "0123456789abcdef".repeat(2)).unwrap();
-        let systemctl = self.root().join("usr/local/bin/systemctl");
+        let systemctl = self.root().join("usr/bin/systemctl");
         std::fs::write(&systemctl, SYSTEMCTL).unwrap();
         executable(systemctl);
     }
@@ -211,9 +211,10 @@ fn the_running_system_patches_itself_and_takes_it_back_byte_for_byte() {
     std::fs::write(&data, "before").unwrap();
     let (before, old) = (machine.look(), machine.versions());
 
-    let tried = machine.does(&["patch", "rsync", "--dry-run"]);
-    assert!(tried.contains("applied cleanly and taken back whole"), "{tried}");
-    assert!(tried.contains("services that restart: rsync"), "{tried}");
+    let tried = machine.does(&["patch", "rsync", "--dry-run", "--json"]);
+    assert!(tried.contains(r#""passed":true"#), "{tried}");
+    let restarts = r#"{"name":"rsync","verb":"restart","why":"script"}"#;
+    assert!(tried.contains(restarts), "{tried}");
     assert_same(&before, &machine.look());
     assert_eq!(machine.asked_of_systemd(), "", "a dry run reaches no service");
 
@@ -233,7 +234,8 @@ fn the_running_system_patches_itself_and_takes_it_back_byte_for_byte() {
     let patched = machine.does(&["patch", "--all", "--yes"]);
     assert!(patched.contains("a new scan no longer finds it: fixed"), "{patched}");
     let new = machine.versions();
-    let changed: Vec<&String> = new.keys().filter(|name| new.get(*name) != old.get(*name)).collect();
+    let changed: Vec<&String> =
+        new.keys().filter(|name| new.get(*name) != old.get(*name)).collect();
     println!("upgraded on `/` itself: {changed:?}");
     assert!(changed.len() > 1, "{changed:?}");
     machine.does(&["undo", "--last", "--yes"]);

@@ -50,6 +50,7 @@ pub(super) fn execute(
         approvals: nonces,
         approvers,
         lapses_ms,
+        ring: order.plan.ring.map(|budget| budget.ring),
     };
     if let Err(error) = record.intent(&id, &hash, &intent) {
         forget(shared, &log);

@@ -2,6 +2,8 @@
 //! below stays as it is. One mechanism gives the dry run, the list of changes and the trial of the
 //! undo, with everything that maintainer scripts do.
 
+pub mod calls;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -218,6 +220,8 @@ pub struct Inside<'a> {
     pub lists: Option<&'a Path>,
     /// The folder that stands in for apt's further sources.
     pub sources: Option<&'a Path>,
+    /// The folder that takes down what is asked of services (see [`calls`]).
+    pub calls: Option<&'a Path>,
     /// The file that stands in for standard input (see [`crate::apt::at_work`]).
     pub held: Option<&'a fs::File>,
 }
@@ -226,8 +230,8 @@ pub struct Inside<'a> {
 /// root. The text is constant; everything that varies comes as a positional parameter.
 const ENTER: &str = r#"
 set -eu
-root=$1 debs=$2 lists=$3 sources=$4
-shift 4
+root=$1 debs=$2 lists=$3 sources=$4 calls=$5
+shift 5
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=755,size=256m tmpfs "$root/run"
 mount -t tmpfs -o mode=755,size=4m tmpfs "$root/dev"
@@ -245,8 +249,15 @@ ln -s /proc/self/fd/2 "$root/dev/stderr"
 if [ -n "$debs" ]; then mount --bind "$debs" "$root/var/cache/apt/archives"; fi
 if [ -n "$sources" ]; then mount --bind "$sources" "$root/etc/apt/sources.list.d"; fi
 if [ -n "$lists" ]; then mount --bind "$lists" "$root/var/lib/apt/lists"; fi
+path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+if [ -n "$calls" ]; then
+    mkdir "$root/run/ringfort"
+    mount --bind "$calls" "$root/run/ringfort"
+    path=/run/ringfort/bin:$path
+    if [ -e "$calls/systemd" ]; then mkdir -p "$root/run/systemd/system"; fi
+fi
 exec chroot "$root" /usr/bin/env -i \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PATH="$path" \
     LC_ALL=C.UTF-8 HOME=/root TERM=dumb DEBIAN_FRONTEND=noninteractive \
     APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1 "$@"
 "#;
@@ -261,12 +272,14 @@ pub fn run_inside(
     let text = |path: Option<&Path>| path.map_or(String::new(), |path| path.display().to_string());
     let (root, debs, lists, sources) =
         (text(Some(root)), text(inside.debs), text(inside.lists), text(inside.sources));
+    let calls = text(inside.calls);
     let mut args = vec!["--mount", "--propagation", "private", "--pid", "--fork"];
     args.extend(["--kill-child=KILL", "--ipc", "--uts"]);
     if !inside.network {
         args.push("--net");
     }
     args.extend(["--", "/bin/sh", "-c", ENTER, "ringfort", &root, &debs, &lists, &sources]);
+    args.push(&calls);
     args.extend(program);
     Child::new("unshare", time_max).held(inside.held).args(args).run()
 }
