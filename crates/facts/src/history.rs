@@ -254,8 +254,9 @@ impl History {
                 }
             }
             ReceiptKind::Outcome => {
-                let begun = receipt.action.and_then(|action| self.peers.remove(&action));
-                let Some(key) = begun.filter(|(_, peer)| *peer == host) else { return };
+                let begun = receipt.action.and_then(|action| self.peers.get(&action));
+                // Only the machine that began an action can say how it ended.
+                let Some(key) = begun.copied().filter(|(_, peer)| *peer == host) else { return };
                 let well = read::<OutcomeBody>(&receipt.body)
                     .is_some_and(|body| body.state == ActionState::Done);
                 if !well {

@@ -155,8 +155,8 @@ deb-systemd-invoke stop gone.socket
         let dir = tempfile::tempdir().unwrap();
         let place = furnish(dir.path().join("calls"), true).unwrap();
         assert!(read(&place).unwrap().is_empty());
-        let many: String = (0..100_000).map(|n| format!("service s{n} restart\n")).collect();
-        fs::write(place.join("calls"), many).unwrap();
+        let many: Vec<String> = (0..100_000).map(|n| format!("service s{n} restart")).collect();
+        fs::write(place.join("calls"), many.join("\n")).unwrap();
         assert_eq!(read(&place).unwrap().len(), CALLS_MAX);
     }
 }

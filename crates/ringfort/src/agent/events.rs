@@ -242,7 +242,9 @@ impl Recorder {
                 .or_hint("events could not be written down", help)?;
             self.seen.seq = ack.last_seq;
             self.seen.time_ms = now_ms;
-            chunk.iter().for_each(|what| self.seen.apply(what));
+            for what in chunk {
+                self.seen.apply(what);
+            }
         }
         if !happened.is_empty() {
             let bytes = serde_json::to_vec(&self.seen).unwrap_or_default();

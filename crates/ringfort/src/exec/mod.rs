@@ -39,7 +39,7 @@ use outbox::Outbox;
 use protocol::{Consent, FeedTaken, Reply, Request, Standing};
 use windows::Waiting;
 
-pub use crate::{client, spawn};
+pub(crate) use crate::{client, spawn};
 
 pub mod book;
 pub mod evidence;
