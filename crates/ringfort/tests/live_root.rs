@@ -218,11 +218,23 @@ fn the_running_system_patches_itself_and_takes_it_back_byte_for_byte() {
     assert_same(&before, &machine.look());
     assert_eq!(machine.asked_of_systemd(), "", "a dry run reaches no service");
 
+    machine.does(&["up", "--once"]);
     let patched = machine.does(&["patch", "rsync", "--yes"]);
     assert!(patched.contains("a new scan no longer finds it: fixed"), "{patched}");
     assert_ne!(machine.versions()["rsync"], old["rsync"]);
     let asked = machine.asked_of_systemd();
     assert!(asked.contains("restart rsync.service"), "{asked}");
+    machine.does(&["up", "--once"]);
+    let happened = machine.does(&["events"]);
+    let (was, is) = (&old["rsync"], &machine.versions()["rsync"]);
+    for expected in [
+        "ringfort started for the first time".to_owned(),
+        format!("rsync:amd64 {was} is installed"),
+        "ringfort started again after it had ended".to_owned(),
+        format!("rsync:amd64 was updated from {was} to {is}"),
+    ] {
+        assert!(happened.contains(&expected), "{expected}: {happened}");
+    }
     std::fs::write(&data, "written since").unwrap();
     machine.does(&["undo", "--last", "--yes"]);
     assert_eq!(std::fs::read(&data).unwrap(), b"written since", "the data of others stays");
