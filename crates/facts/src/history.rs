@@ -140,6 +140,11 @@ impl History {
                 self.observe_notice(receipt);
                 Some(())
             }
+            ReceiptKind::Unscheduled => {
+                // Whoever breaks the glass for it once more tells people once more.
+                receipt.plan.map(|plan| self.told.remove(&plan));
+                Some(())
+            }
             _ => Some(()),
         };
         if understood.is_none() || receipt.schema != 1 {

@@ -213,7 +213,7 @@ fn the_running_system_patches_itself_and_takes_it_back_byte_for_byte() {
 
     let tried = machine.does(&["patch", "rsync", "--dry-run", "--json"]);
     assert!(tried.contains(r#""passed":true"#), "{tried}");
-    let restarts = r#"{"name":"rsync","verb":"restart","why":"script"}"#;
+    let restarts = r#"{"name":"rsync","why":"script","verb":"restart"}"#;
     assert!(tried.contains(restarts), "{tried}");
     assert_same(&before, &machine.look());
     assert_eq!(machine.asked_of_systemd(), "", "a dry run reaches no service");

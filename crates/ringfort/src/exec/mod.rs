@@ -7,7 +7,6 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `protocol.rs` | what is said over the socket |
 //! | `server.rs` | connections: limits, who may speak, one thread each |
 //! | `mod.rs` | what is done with each request |
 //! | `book.rs` | the ledger and what is counted from it |
@@ -15,8 +14,8 @@
 //! | `windows.rs` | plans that were approved for later, and start by themselves |
 //! | `outbox.rs` | notices that wait to be sent |
 //!
-//! The other end of the socket is [`client`], and what starts this process is [`spawn`]; neither
-//! runs with its rights.
+//! What is said over the socket is in [`protocol`], the other end of it is [`client`], and what starts
+//! this process is [`spawn`]: others share those, or run them without its rights.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -39,13 +38,12 @@ use outbox::Outbox;
 use protocol::{Consent, FeedTaken, Reply, Request, Standing};
 use windows::Waiting;
 
-pub(crate) use crate::{client, spawn};
+pub(crate) use crate::{client, protocol, spawn};
 
 pub mod book;
 pub mod evidence;
 pub mod keyring;
 pub mod outbox;
-pub mod protocol;
 pub mod server;
 #[cfg(test)]
 mod tests;

@@ -400,6 +400,26 @@ fn a_signature_dated_back_does_not_shorten_the_thirty_minutes() {
 }
 
 #[test]
+fn what_people_were_told_of_a_plan_that_waits_no_longer_counts_for_nothing() {
+    let Some(place) = Place::new(CLINIC, &["ann"]) else { return };
+    let plan = place.moves_victim();
+    let glass = || place.signs(0, &plan, ApprovalWindow::Now, true);
+    assert!(matches!(place.hold(&plan, vec![glass()]), Reply::Held { .. }));
+    place.ask(Request::Withdraw { plan: plan.hash().unwrap() });
+    // A day later, dated back by 31 minutes: people must be told again, and have their time.
+    place.clock.advance(24 * HOUR_MS.unsigned_abs());
+    let late = glass();
+    place.clock.advance(31 * MINUTE_MS.unsigned_abs());
+    let request = Request::Run { plan: Box::new(plan.clone()), approvals: vec![late.clone()] };
+    assert!(matches!(place.ask(request), Reply::Decided { .. }));
+    assert!(matches!(place.hold(&plan, vec![late]), Reply::Decided { .. }));
+    let Reply::Held { opens_ms, .. } = place.hold(&plan, vec![glass()]) else { panic!() };
+    assert_eq!(opens_ms, place.clock.now_ms() + limits::BREAK_GLASS_DELAY_MS);
+    assert_eq!(place.receipts(ReceiptKind::Notice).len(), 2);
+    assert!(place.victim_is_there());
+}
+
+#[test]
 fn breaking_the_glass_lifts_no_line_that_is_absolute() {
     let Some(place) = Place::new(CLINIC, &["ann"]) else { return };
     // The agent may never propose anything on a medical machine, whoever signs (RL04, H).

@@ -158,7 +158,7 @@ impl Executor {
         let mut first_ms = now_ms;
         if approvals.iter().any(|approval| approval.break_glass) {
             // Counted from when people are told, not from what the signer's clock said.
-            let told_ms = self.book.lock().history().told_of_broken_glass_ms(hash);
+            let told_ms = self.told_of_broken_glass_ms(hash);
             first_ms = told_ms.unwrap_or(now_ms).saturating_add(limits::BREAK_GLASS_DELAY_MS);
         }
         let good = approvals.iter().filter_map(Approval::validity_ms);
@@ -185,12 +185,20 @@ impl Executor {
         last.map(|decision| (decision, None)).ok_or_else(|| "no approval came along".to_owned())
     }
 
+    /// When people were told that somebody broke the glass for a plan, as long as it waits. What
+    /// they were told of one that waits no longer counts for nothing.
+    fn told_of_broken_glass_ms(&self, hash: PlanHash) -> Option<i64> {
+        let book = self.book.lock();
+        let waits = book.scheduled().contains(&hash);
+        book.history().told_of_broken_glass_ms(hash).filter(|_| waits)
+    }
+
     /// Tells people where somebody broke the glass, records that the plan waits, and keeps it.
     /// Returns when it opens.
     fn keep(&self, hash: PlanHash, mut held: Held, decision: &Decision) -> Result<i64, String> {
         let opens_ms = held.opens_ms;
         let glass = held.approvals.iter().any(|approval| approval.break_glass);
-        if glass && self.book.lock().history().told_of_broken_glass_ms(hash).is_none() {
+        if glass && self.told_of_broken_glass_ms(hash).is_none() {
             let text = format!(
                 "One person decided alone what two should decide: plan {} starts at {}. If that is \
                  wrong, run `ringfort stop` or `ringfort approve --withdraw {}` before then.",
