@@ -7,6 +7,8 @@ use std::path::Path;
 
 use spine::{ActionType, EffectClass, StepEffect};
 
+use crate::actuator::Undone;
+
 include!(concat!(env!("OUT_DIR"), "/actuators.rs"));
 
 /// The effect of a step that changes nothing but ringfort's own state.
@@ -23,6 +25,13 @@ pub(crate) fn observing(action_type: ActionType) -> StepEffect {
         targets: Vec::new(),
         tainted: Vec::new(),
     }
+}
+
+/// What taking back a step that itself takes something back comes to: it is not turned round, it is
+/// asked for again and goes on from wherever it stands.
+pub(crate) fn not_turned_round() -> Undone {
+    let text = "what was to come back is not back whole; ask for it again to go on";
+    Undone { failed: vec![text.to_owned()], kept: Vec::new() }
 }
 
 /// Everybody may read a file.

@@ -38,6 +38,12 @@ pub const LINK_BYTES_MAX: usize = 4_096;
 pub const PACK_CHUNK_BYTES: usize = 256 << 10;
 /// Bytes of one line of an index or a pack header.
 pub const INDEX_LINE_BYTES_MAX: usize = 1 << 20;
+/// Bytes that are read of what maintainer scripts asked of the service manager.
+pub const CALLS_BYTES_MAX: u64 = 256 << 10;
+/// Calls that are read.
+pub const CALLS_MAX: usize = 1_024;
+/// Characters of a unit's name (systemd's `UNIT_NAME_MAX`).
+pub const UNIT_NAME_CHARS_MAX: usize = 256;
 /// Bytes set aside on disk before the first change, for what must be written after it.
 pub const RESERVE_BYTES: u64 = 32 << 20;
 /// Bytes of the temporary file system that holds a copy where the state folder cannot.

@@ -11,8 +11,16 @@ use crate::manifest::Change;
 pub struct ServiceRestart {
     /// The unit or the init script, without `.service`.
     pub name: String,
-    /// How that is known: `unit` (a unit file belongs to a changed package).
+    /// How that is known: `script` (a maintainer script asked for it on the copy), or `unit` (its
+    /// unit file belongs to a changed package).
     pub why: String,
+    /// What becomes of it: `restart`, `start`, `stop` or `reload`.
+    #[serde(default = "restart")]
+    pub verb: String,
+}
+
+fn restart() -> String {
+    "restart".to_owned()
 }
 
 /// What a dry run showed.

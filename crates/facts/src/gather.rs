@@ -81,6 +81,32 @@ pub struct ArtifactFacts {
     pub identified_baseline: bool,
 }
 
+/// For which moment facts are gathered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moment {
+    /// The plan would start at once.
+    #[default]
+    Now,
+    /// The plan would wait and start by itself. Approvals are weighed as of then, and it is taken
+    /// that whoever is to be told of a broken glass was told by then; all else is as it is now. A
+    /// permit from such facts is good at no time before: the plan is decided again when it starts.
+    Later {
+        /// When it would start, milliseconds since the Unix epoch.
+        start_ms: i64,
+    },
+}
+
+impl Moment {
+    /// When the plan would start. Never now where it waits: what is decided ahead permits nothing
+    /// yet.
+    fn start_ms(self, now_ms: i64) -> i64 {
+        match self {
+            Self::Now => now_ms,
+            Self::Later { start_ms } => start_ms.max(now_ms.saturating_add(1)),
+        }
+    }
+}
+
 /// What the acting host knows beside the plan.
 pub struct Context<'a> {
     /// This host, or the id of the root.
@@ -111,8 +137,8 @@ pub struct Context<'a> {
     /// The actions that the steps take back, one a step, as their actuators read them; empty for
     /// any other plan.
     pub takes_back: &'a [ActionId],
-    /// Whether all contacts were told that somebody broke the glass for this plan.
-    pub break_glass_notified: bool,
+    /// For which moment the facts are gathered.
+    pub moment: Moment,
     /// What would leave the site.
     pub export: Option<ExportFacts>,
     /// What would be loaded.
@@ -150,7 +176,7 @@ pub fn gather(
         host: context.host,
         root: plan.root.clone(),
         author: plan.author,
-        now_ms,
+        now_ms: context.moment.start_ms(now_ms),
         profile: context.site.profile,
         machine_class: context.site.machine_class,
         autonomy_level: context.site.autonomy_level,
@@ -208,7 +234,8 @@ pub fn gather(
         identified_baseline: artifact.identified_baseline,
         approver_keys: Arc::from(context.approver_keys),
         used_approvals: Arc::clone(history.used_approvals()),
-        break_glass_notified: context.break_glass_notified,
+        break_glass_notified: context.moment != Moment::Now
+            || history.was_told_of_broken_glass(hash, now_ms),
     })
 }
 
@@ -305,8 +332,8 @@ fn ring_facts(plan: &Plan, context: &Context<'_>, now_ms: i64) -> Option<RingFac
     Some(RingFacts {
         hosts_max: ring.hosts_max,
         failures_max: ring.failures_max,
-        hosts: with_this_host(context.history.changed_hosts(now_ms), context.host),
-        failures: count(context.history.failed_hosts(now_ms).len()),
+        hosts: context.history.ring_hosts(ring.ring, context.host, now_ms),
+        failures: context.history.ring_failures(ring.ring, now_ms),
     })
 }
 

@@ -29,6 +29,8 @@ pub struct Intended {
     pub action_types: Vec<ActionType>,
     /// The furthest-reaching class.
     pub class: EffectClass,
+    /// For a ring plan: the number of its ring.
+    pub ring: Option<u32>,
     /// When it was intended, milliseconds since the Unix epoch.
     pub time_ms: i64,
 }
@@ -94,6 +96,9 @@ pub struct AloneFacts {
     pub hosts: BTreeSet<HostId>,
 }
 
+/// When a machine of a ring was last touched, or last failed.
+type RingHosts = BTreeMap<(u32, HostId), i64>;
+
 /// The fold over this host's receipts.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -101,8 +106,11 @@ pub struct History {
     unreadable: u64,
     kill_switch: bool,
     alone: VecDeque<Alone>,
-    changed_hosts: BTreeMap<HostId, i64>,
-    failed_hosts: BTreeMap<HostId, i64>,
+    ring_hosts: RingHosts,
+    ring_failures: RingHosts,
+    rings_full: bool,
+    peers: BTreeMap<ActionId, (u32, HostId)>,
+    told: BTreeMap<PlanHash, i64>,
     unfinished: BTreeMap<ActionId, Intended>,
     failed: BTreeMap<ActionId, Intended>,
     dry_runs: BTreeMap<PlanHash, DryRun>,
@@ -128,6 +136,15 @@ impl History {
                 self.kill_switch = receipt.body.get("on").and_then(Value::as_bool).unwrap_or(true);
                 Some(())
             }
+            ReceiptKind::Notice => {
+                self.observe_notice(receipt);
+                Some(())
+            }
+            ReceiptKind::Unscheduled => {
+                // Whoever breaks the glass for it once more tells people once more.
+                receipt.plan.map(|plan| self.told.remove(&plan));
+                Some(())
+            }
             _ => Some(()),
         };
         if understood.is_none() || receipt.schema != 1 {
@@ -143,6 +160,7 @@ impl History {
             plan: receipt.plan?,
             action_types: body.action_types.clone(),
             class: body.class,
+            ring: body.ring,
             time_ms: receipt.time_ms,
         };
         let action = receipt.action?;
@@ -151,13 +169,11 @@ impl History {
         }
         if body.approvers.is_empty() && !intended.is_roll_back() {
             let changes = intended.is_change();
-            self.alone.push_back(Alone { time_ms: receipt.time_ms, host: receipt.host, changes });
-            if self.alone.len() > limits::RECENT_MAX {
-                self.alone.pop_front();
-            }
+            self.count_alone(Alone { time_ms: receipt.time_ms, host: receipt.host, changes });
         }
-        if intended.is_change() {
-            self.mark_host(receipt.host, receipt.time_ms, |history| &mut history.changed_hosts);
+        if let Some(ring) = intended.ring.filter(|_| intended.is_change()) {
+            let key = (ring, receipt.host);
+            mark(&mut self.ring_hosts, &mut self.rings_full, key, receipt.time_ms);
         }
         if body.class == EffectClass::Contain {
             self.contain(receipt, &body);
@@ -198,7 +214,10 @@ impl History {
             self.forget_oldest_dry_run();
         }
         if body.state != ActionState::Done && intended.is_change() {
-            self.mark_host(receipt.host, receipt.time_ms, |history| &mut history.failed_hosts);
+            if let Some(ring) = intended.ring {
+                let key = (ring, receipt.host);
+                mark(&mut self.ring_failures, &mut self.rings_full, key, receipt.time_ms);
+            }
             if body.state == ActionState::Failed {
                 self.failed.insert(action, intended);
                 if self.failed.len() > limits::OPEN_MAX {
@@ -207,6 +226,73 @@ impl History {
             }
         }
         Some(())
+    }
+
+    /// Takes in a receipt of another machine's record, whose log was verified before. It can only
+    /// add to what is counted over the fleet (red line RL08); all else it says is that machine's
+    /// own affair. What cannot be understood counts as an action that nobody approved.
+    pub fn observe_peer(&mut self, own: HostId, receipt: &Receipt) {
+        let (host, time_ms) = (receipt.host, receipt.time_ms);
+        if host == own {
+            return;
+        }
+        match receipt.kind {
+            ReceiptKind::Intent => {
+                let Some(body) = read::<IntentBody>(&receipt.body) else {
+                    self.count_alone(Alone { time_ms, host, changes: true });
+                    return;
+                };
+                let takes_back = body.class == EffectClass::RollBack
+                    && body.action_types.iter().copied().all(norms::is_take_back);
+                let changes = body.class != EffectClass::Observe && !takes_back;
+                if body.approvers.is_empty() && !takes_back {
+                    self.count_alone(Alone { time_ms, host, changes });
+                }
+                if let Some(ring) = body.ring.filter(|_| changes) {
+                    mark(&mut self.ring_hosts, &mut self.rings_full, (ring, host), time_ms);
+                    if let Some(action) = receipt.action {
+                        self.peers.insert(action, (ring, host));
+                    }
+                    if self.peers.len() > limits::OPEN_MAX {
+                        self.peers.pop_first();
+                    }
+                }
+            }
+            ReceiptKind::Outcome => {
+                let begun = receipt.action.and_then(|action| self.peers.get(&action));
+                // Only the machine that began an action can say how it ended.
+                let Some(key) = begun.copied().filter(|(_, peer)| *peer == host) else { return };
+                let well = read::<OutcomeBody>(&receipt.body)
+                    .is_some_and(|body| body.state == ActionState::Done);
+                if !well {
+                    mark(&mut self.ring_failures, &mut self.rings_full, key, time_ms);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn count_alone(&mut self, alone: Alone) {
+        self.alone.push_back(alone);
+        if self.alone.len() > limits::RECENT_MAX {
+            // The oldest by its own time: nobody's old receipts push out what counts.
+            let oldest = self.alone.iter().enumerate().min_by_key(|(_, alone)| alone.time_ms);
+            if let Some(index) = oldest.map(|(index, _)| index) {
+                self.alone.remove(index);
+            }
+        }
+    }
+
+    fn observe_notice(&mut self, receipt: &Receipt) {
+        let glass = receipt.body.get("event").and_then(Value::as_str) == Some("break_glass");
+        let Some(plan) = receipt.plan.filter(|_| glass) else { return };
+        self.told.insert(plan, receipt.time_ms);
+        if self.told.len() > limits::OPEN_MAX {
+            let oldest = self.told.iter().min_by_key(|(_, told_ms)| **told_ms);
+            if let Some(plan) = oldest.map(|(plan, _)| *plan) {
+                self.told.remove(&plan);
+            }
+        }
     }
 
     fn use_up(&mut self, nonce: [u8; 16], time_ms: i64) {
@@ -251,20 +337,6 @@ impl History {
             && let Some((_, until_ms)) = self.contained.pop_first()
         {
             self.contained_floor_ms = self.contained_floor_ms.max(until_ms);
-        }
-    }
-
-    fn mark_host(
-        &mut self,
-        host: HostId,
-        time_ms: i64,
-        map: fn(&mut Self) -> &mut BTreeMap<HostId, i64>,
-    ) {
-        let hosts = map(self);
-        hosts.insert(host, time_ms);
-        if hosts.len() > limits::HOSTS_MAX {
-            self.overflowed = true;
-            map(self).pop_first();
         }
     }
 
@@ -329,14 +401,32 @@ impl History {
         facts
     }
 
-    /// Machines changed by anybody in the last day.
-    pub fn changed_hosts(&self, now_ms: i64) -> BTreeSet<HostId> {
-        within(&self.changed_hosts, now_ms)
+    /// Machines that a ring changed in the last day, one of them `own` whether it was or not. Where
+    /// not all can be remembered, there are as many as can be.
+    pub fn ring_hosts(&self, ring: u32, own: HostId, now_ms: i64) -> u32 {
+        let mut hosts = within(&self.ring_hosts, ring, now_ms);
+        hosts.insert(own);
+        if self.rings_full { u32::MAX } else { count(hosts.len()) }
     }
 
-    /// Machines on which a change failed or was taken back in the last day.
-    pub fn failed_hosts(&self, now_ms: i64) -> BTreeSet<HostId> {
-        within(&self.failed_hosts, now_ms)
+    /// Machines on which a change of a ring failed or was taken back in the last day.
+    pub fn ring_failures(&self, ring: u32, now_ms: i64) -> u32 {
+        let hosts = within(&self.ring_failures, ring, now_ms);
+        if self.rings_full { u32::MAX } else { count(hosts.len()) }
+    }
+
+    /// When people were last told that somebody broke the glass for a plan, milliseconds since the
+    /// Unix epoch.
+    pub fn told_of_broken_glass_ms(&self, plan: PlanHash) -> Option<i64> {
+        self.told.get(&plan).copied()
+    }
+
+    /// Whether people were told that somebody broke the glass for a plan, at least 30 minutes ago
+    /// and not longer than an approval can be good.
+    pub fn was_told_of_broken_glass(&self, plan: PlanHash, now_ms: i64) -> bool {
+        let age_ms = self.told.get(&plan).map(|told_ms| now_ms.saturating_sub(*told_ms));
+        let good = spine::limits::BREAK_GLASS_DELAY_MS..=limits::USED_APPROVAL_MS;
+        age_ms.is_some_and(|age_ms| good.contains(&age_ms))
     }
 
     /// What the last dry run of a plan showed, if it is at most 24 hours old and the root was not
@@ -367,9 +457,24 @@ impl History {
     }
 }
 
-fn within(hosts: &BTreeMap<HostId, i64>, now_ms: i64) -> BTreeSet<HostId> {
+fn within(hosts: &RingHosts, ring: u32, now_ms: i64) -> BTreeSet<HostId> {
     let since_ms = now_ms.saturating_sub(limits::RING_MS);
-    hosts.iter().filter(|(_, time_ms)| **time_ms > since_ms).map(|(host, _)| *host).collect()
+    let of_ring = hosts.iter().filter(|((of, _), time_ms)| *of == ring && **time_ms > since_ms);
+    of_ring.map(|((_, host), _)| *host).collect()
+}
+
+/// Remembers a machine of a ring. Once there are too many, every ring counts as used up.
+fn mark(hosts: &mut RingHosts, full: &mut bool, key: (u32, HostId), time_ms: i64) {
+    if hosts.len() >= limits::HOSTS_MAX && !hosts.contains_key(&key) {
+        *full = true;
+        return;
+    }
+    let entry = hosts.entry(key).or_insert(time_ms);
+    *entry = time_ms.max(*entry);
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &Map<String, Value>) -> Option<T> {

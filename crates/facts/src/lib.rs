@@ -28,7 +28,7 @@ pub mod limits;
 pub mod network;
 pub mod reachable;
 
-pub use gather::{ArtifactFacts, Asset, Context, ExportFacts, HubContact, gather};
+pub use gather::{ArtifactFacts, Asset, Context, ExportFacts, HubContact, Moment, gather};
 pub use history::{AloneFacts, DryRunFacts, History, Intended};
 pub use network::{Network, NetworkError, Networks};
 pub use reachable::public_core;

@@ -23,7 +23,7 @@ pub const OPEN_MAX: usize = 1_024;
 pub const DRY_RUNS_MAX: usize = 4_096;
 /// Roots whose last change is remembered.
 pub const ROOTS_MAX: usize = 4_096;
-/// Machines whose last change and failure are remembered.
+/// Machines of all rings whose last change and failure are remembered.
 pub const HOSTS_MAX: usize = 65_536;
 /// Contained targets that are remembered.
 pub const CONTAINED_MAX: usize = 16_384;

@@ -31,6 +31,9 @@ pub struct Config {
     pub events_bytes_max: u64,
     /// The most days that events are kept.
     pub events_days_max: u32,
+    /// Whom to tell what must not happen quietly, such as `mailto:ann@clinic.example`: everybody,
+    /// for instance, when somebody breaks the glass.
+    pub contacts: Vec<String>,
     /// What the owner says of the site.
     pub site: SiteConfig,
     /// Feeds, by name: where the owner wants them from. Unlisted feeds come from their official
@@ -56,6 +59,7 @@ impl Default for Config {
             metadata_age_max_s: 6 * 3_600,
             events_bytes_max: 2 << 30,
             events_days_max: 90,
+            contacts: Vec::new(),
             site: SiteConfig { fleet_size: 1, ..SiteConfig::default() },
             feeds: BTreeMap::new(),
         }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod agent;
 mod approving;
 mod cli_support;
+mod client;
 mod config;
 mod context;
 mod exec;
@@ -15,7 +16,10 @@ mod failure;
 mod feeds;
 mod host;
 mod keys;
+mod protocol;
 mod rim;
+mod spawn;
+mod story;
 mod verbs;
 
 use context::Context;

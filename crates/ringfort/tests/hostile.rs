@@ -161,7 +161,19 @@ fn now_ms() -> i64 {
 }
 
 /// The `kind`-th forgery. Each is a request that a good signer's machine would never send.
+/// Every second round asks the executor to keep the same for later, where the signature is not
+/// one that is good later.
 fn forgery(scene: &Scene, kind: u32, salt: u32) -> Vec<u8> {
+    let request = forged_run(scene, kind, salt);
+    let good_later = [6, 7, 11].contains(&kind);
+    if (salt / KINDS).is_multiple_of(2) || good_later {
+        return request;
+    }
+    let text = String::from_utf8(request).unwrap();
+    text.replacen("\"op\":\"run\"", "\"op\":\"hold\"", 1).into_bytes()
+}
+
+fn forged_run(scene: &Scene, kind: u32, salt: u32) -> Vec<u8> {
     let now = now_ms();
     let plan = scene.plan(now, salt);
     let same = |_: &mut Value| ();
@@ -222,6 +234,16 @@ fn forgery(scene: &Scene, kind: u32, salt: u32) -> Vec<u8> {
             old.purpose = "an old plan".into();
             run(&old, &[approval(&old, &scene.owner, now, salt, &same)])
         }
+        _ => forged_shape(scene, &plan, kind, salt),
+    }
+}
+
+/// Requests whose shape is wrong, and requests that are not about plans.
+fn forged_shape(scene: &Scene, plan: &Plan, kind: u32, salt: u32) -> Vec<u8> {
+    let now = plan.created_ms;
+    let good = |change: &dyn Fn(&mut Value)| approval(plan, &scene.owner, now, salt, change);
+    let same = |_: &mut Value| ();
+    match kind {
         14 => {
             let mut unknown = plan.clone();
             unknown.steps[0].actuator = "shell.run".into();
@@ -233,7 +255,7 @@ fn forgery(scene: &Scene, kind: u32, salt: u32) -> Vec<u8> {
             run(&traversal, &[])
         }
         16 => {
-            let mut extra = serde_json::to_value(&plan).unwrap();
+            let mut extra = serde_json::to_value(plan).unwrap();
             extra["approved"] = json!(true);
             run(&extra, &[good(&same)])
         }
@@ -242,7 +264,7 @@ fn forgery(scene: &Scene, kind: u32, salt: u32) -> Vec<u8> {
             extra.steps[0].params.insert("force".into(), json!(true));
             run(&extra, &[approval(&extra, &scene.owner, now, salt, &same)])
         }
-        18 => run(&plan, &[good(&|a| a["nonce"] = json!("not a nonce"))]),
+        18 => run(plan, &[good(&|a| a["nonce"] = json!("not a nonce"))]),
         19 => b"{\"op\":\"run\",\"plan\":".to_vec(),
         20 => br#"{"op":"enrol","public":"00","person":"me","consent":null}"#.to_vec(),
         21 => {
@@ -252,6 +274,14 @@ fn forgery(scene: &Scene, kind: u32, salt: u32) -> Vec<u8> {
             }))
             .unwrap()
         }
+        22 => {
+            serde_json::to_vec(&json!({ "op": "withdraw", "plan": plan.hash().unwrap() })).unwrap()
+        }
+        23 => serde_json::to_vec(&json!({
+            "op": "feeds",
+            "feeds": [{ "feed": "../kev", "sha256": "00".repeat(32), "as_of_ms": now }],
+        }))
+        .unwrap(),
         _ => serde_json::to_vec(&json!({
             "op": "resume",
             "consent": {
@@ -263,7 +293,7 @@ fn forgery(scene: &Scene, kind: u32, salt: u32) -> Vec<u8> {
     }
 }
 
-const KINDS: u32 = 23;
+const KINDS: u32 = 25;
 
 fn scene(executor: &Executor) -> Scene {
     let owner = SigningKey::from_bytes(&[7; 32]);

@@ -5,14 +5,17 @@
 #![expect(clippy::disallowed_methods, reason = "the test runs the real program and the real apt")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use testkit::roots::{self, Root};
+
+use support::{assert_same, fingerprint, text};
+
+mod support;
 
 struct Site {
     dir: tempfile::TempDir,
@@ -120,78 +123,6 @@ fn run(program: &str, args: &[&str]) {
     assert!(output.status.success(), "{program}: {}", text(&output));
 }
 
-fn text(output: &Output) -> String {
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    format!("{out}{err}")
-}
-
-/// What the comparison leaves out: the kernel's and the moment's, apt's caches, logs that grow.
-const LEFT_OUT: [&str; 12] = [
-    "proc",
-    "sys",
-    "dev",
-    "run",
-    "tmp",
-    "var/tmp",
-    "var/cache/apt",
-    "var/cache/ldconfig/aux-cache",
-    "var/log/apt",
-    "var/log/dpkg.log",
-    "var/log/alternatives.log",
-    "var/lib/apt/lists",
-];
-
-/// Every entry of a root as text: type and mode, owner, size, time to the nanosecond, target,
-/// extended attributes, content hash.
-fn fingerprint(root: &Path) -> BTreeMap<PathBuf, String> {
-    let mut all = BTreeMap::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(root.join(&folder)).unwrap() {
-            let path = folder.join(entry.unwrap().file_name());
-            if LEFT_OUT.iter().any(|out| path.starts_with(out)) {
-                continue;
-            }
-            let full = root.join(&path);
-            let meta = full.symlink_metadata().unwrap();
-            let mut line = format!(
-                "{:o} {}:{} {}.{:09}",
-                meta.mode(),
-                meta.uid(),
-                meta.gid(),
-                meta.mtime(),
-                meta.mtime_nsec()
-            );
-            if meta.is_file() {
-                let hash = Sha256::digest(std::fs::read(&full).unwrap());
-                let _ = write!(line, " {} {}", meta.len(), hex::encode(hash));
-            } else if meta.is_symlink() {
-                let _ = write!(line, " {}", std::fs::read_link(&full).unwrap().display());
-            }
-            for name in xattr::list(&full).unwrap() {
-                let value = xattr::get(&full, &name).unwrap().unwrap_or_default();
-                let _ = write!(line, " {}={}", name.to_string_lossy(), hex::encode(value));
-            }
-            if meta.is_dir() {
-                folders.push(path.clone());
-            }
-            all.insert(path, line);
-        }
-    }
-    all
-}
-
-fn assert_same(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, String>) {
-    let paths: BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
-    let unlike: Vec<String> = paths
-        .into_iter()
-        .filter(|path| before.get(*path) != after.get(*path))
-        .map(|path| format!("{}: {:?} -> {:?}", path.display(), before.get(path), after.get(path)))
-        .collect();
-    assert!(unlike.is_empty(), "{} entries differ:\n{}", unlike.len(), unlike.join("\n"));
-}
-
 fn version_of(root: &Path, package: &str) -> String {
     let args = [root.to_str().unwrap(), "dpkg-query", "-W", "-f=${Version}", package];
     String::from_utf8(Command::new("chroot").args(args).output().unwrap().stdout).unwrap()
@@ -248,4 +179,81 @@ fn without_a_signature_or_with_the_kill_switch_pulled_nothing_is_changed() {
     let refused = site.ringfort(&["patch", "rsync", "--yes", "--root", site.root_arg()]);
     assert!(!refused.status.success(), "{}", text(&refused));
     assert_same(&before, &fingerprint(&site.root));
+}
+
+/// An executor that listens, as `ringfort up` starts it.
+struct Listening(std::process::Child);
+
+impl Listening {
+    fn start(site: &Site) -> Self {
+        let data = site.dir.path().join("data");
+        let child = Command::new(env!("CARGO_BIN_EXE_ringfort"))
+            .arg("exec")
+            .arg("--data-dir")
+            .arg(&data)
+            .arg("--config")
+            .arg(site.dir.path().join("config.toml"))
+            .arg("--listen")
+            .arg(data.join("run/exec.sock"))
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while UnixStream::connect(data.join("run/exec.sock")).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the executor did not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_plan_that_is_approved_for_a_window_starts_by_itself_although_the_executor_was_killed() {
+    let Some(site) = Site::new(Root::Mini) else { return };
+    let old = version_of(&site.root, "rsync");
+    let executor = Listening::start(&site);
+    let args = ["patch", "rsync", "--dry-run", "--json", "--root", site.root_arg()];
+    let tried = site.ringfort(&args);
+    if !tried.status.success() {
+        println!("SKIPPED: the package mirror does not answer: {}", text(&tried));
+        return;
+    }
+    let tried: Value = serde_json::from_slice(&tried.stdout).unwrap();
+    let plan = tried["plan"].as_str().unwrap();
+    let at = |seconds: i64| {
+        let now = jiff::Timestamp::now();
+        now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap().to_string()
+    };
+    let (from, until) = (at(20), at(1_200));
+    let signed = site.ringfort(&["approve", plan, "--yes", "--from", &from, "--until", &until]);
+    assert!(signed.status.success(), "{}", text(&signed));
+    assert!(text(&signed).contains("starts by itself"), "{}", text(&signed));
+    let listed = site.ringfort(&["approve"]);
+    assert!(text(&listed).contains("upgrade rsync"), "{}", text(&listed));
+    drop(executor);
+    assert_eq!(version_of(&site.root, "rsync"), old);
+    let _executor = Listening::start(&site);
+    let begun = Instant::now();
+    while version_of(&site.root, "rsync") == old {
+        assert!(begun.elapsed() < Duration::from_secs(400), "it did not start");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let outbox = site.dir.path().join("data/outbox");
+    while std::fs::read_dir(&outbox).unwrap().count() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(400), "nobody was told");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let undone = site.ringfort(&["undo", "--last", "--yes"]);
+    assert!(undone.status.success(), "{}", text(&undone));
+    assert_eq!(version_of(&site.root, "rsync"), old);
+    let verified = site.ringfort(&["verify", "--json"]);
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified["story"]["kinds"]["scheduled"], 1, "{verified}");
+    assert_eq!(verified["story"]["kinds"]["unscheduled"], Value::Null, "{verified}");
 }

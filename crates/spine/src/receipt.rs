@@ -35,6 +35,13 @@ pub enum ReceiptKind {
     Settings,
     /// A feed snapshot was taken in.
     Feed,
+    /// A plan was approved for later, and waits.
+    Scheduled,
+    /// A plan that waited waits no longer, and was not begun: its window passed, it became void, or
+    /// somebody withdrew it.
+    Unscheduled,
+    /// People were told of something that must not happen quietly.
+    Notice,
 }
 
 /// One leaf of the ledger.
@@ -81,6 +88,9 @@ pub struct IntentBody {
     /// For containment: when it lapses, milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lapses_ms: Option<i64>,
+    /// For a ring plan: the number of the ring, whose machines and failures are counted together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring: Option<u32>,
 }
 
 /// What a dry run showed; part of an [`OutcomeBody`].

@@ -94,6 +94,9 @@ fn every_kind_of_receipt_is_in_the_table() {
         K::KillSwitch,
         K::Settings,
         K::Feed,
+        K::Scheduled,
+        K::Unscheduled,
+        K::Notice,
     ] {
         let name = serde_json::to_value(kind).unwrap();
         let row = format!("| `{}` |", name.as_str().unwrap());

@@ -23,7 +23,7 @@ use crate::error::{ActError, During as _};
 use crate::limits::RESERVE_BYTES;
 use crate::manifest::{Change, ChangeKind};
 use crate::report::ServiceRestart;
-use crate::shadow::Shadow;
+use crate::shadow::{self, Shadow, calls};
 use crate::tree::restore::Restore;
 use crate::tree::{self, Index, pack};
 
@@ -104,7 +104,7 @@ impl actuator::Actuator for Actuator {
         (cx.say)("writing down how everything is, so that it can be put back");
         let doing = || format!("preparing the undo in `{}`", cx.undo_dir.display());
         cx.shared.files().create_dir_all(&cx.undo_dir).during(doing)?;
-        let before = tree::index(cx.root).during(doing)?;
+        let before = index(cx).during(doing)?;
         let wanted = paths_to_pack(cx, packages, &before)?;
         check_space(
             &cx.undo_dir,
@@ -146,7 +146,7 @@ impl actuator::Actuator for Actuator {
             return Err(ActError::refused(format!("after the upgrade: {}", problems.join("; "))));
         }
         let doing = || "writing down how everything is now".to_owned();
-        let after = tree::index(cx.root).during(doing)?;
+        let after = index(cx).during(doing)?;
         tree::save(&after, &cx.undo_dir.join("index.after")).during(doing)?;
         Ok(json!({ "entries": after.len() }))
     }
@@ -166,8 +166,8 @@ impl actuator::Actuator for Actuator {
             kept: &cx.undo_dir.join("kept"),
             scope: &*scope,
         };
-        let mut undone = restore.run().during(doing)?;
-        let now = tree::index(cx.root).during(doing)?;
+        let mut undone = restore.run_from(index(cx).during(doing)?).during(doing)?;
+        let now = index(cx).during(doing)?;
         let unlike =
             tree::differences((cx.root, &before), (cx.root, &now), |_| false).during(doing)?;
         for path in unlike.iter().filter(|path| scope(path)) {
@@ -187,7 +187,10 @@ impl actuator::Actuator for Actuator {
         let private = private_dir(cx.shared, cx.root);
         let archives = shadow.merged.join("var/cache/apt/archives");
         fs::create_dir_all(archives).during(doing)?;
-        let place = place(&shadow.merged, &private, None);
+        let booted = is_live(cx.root) && Path::new(BOOTED).is_dir();
+        let calls = shadow.beside("calls").and_then(|dir| calls::furnish(dir, booted));
+        let calls = calls.during(doing)?;
+        let place = Place { calls: Some(&calls), ..place(&shadow.merged, &private, None) };
         let mut trial = Trial::default();
         let (would, removed) = match place.simulate(packages) {
             Ok(would) => would,
@@ -216,7 +219,7 @@ impl actuator::Actuator for Actuator {
         trial.apply_ms = millis(begun);
         let after = tree::index(&shadow.merged).during(doing)?;
         trial.manifest = manifest(cx.root, &shadow.merged, &before, &after).during(doing)?;
-        trial.services = services(&shadow.merged, packages).during(doing)?;
+        trial.services = services(&shadow.merged, packages, &calls).during(doing)?;
         (cx.say)("taking it back on the copy");
         let begun = Instant::now();
         let unlike = take_back_on_copy(cx.root, &shadow, &before, &trial.manifest)?;
@@ -229,6 +232,11 @@ impl actuator::Actuator for Actuator {
     }
 }
 
+/// How the root is now, without what is not the root's own.
+fn index(cx: &Context<'_>) -> std::io::Result<Index> {
+    tree::index_without(cx.root, &shadow::left_out(cx.shared, cx.root)?)
+}
+
 fn millis(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -238,7 +246,7 @@ fn is_live(root: &Path) -> bool {
 }
 
 fn place<'a>(root: &'a Path, private: &'a Path, held: Option<&'a fs::File>) -> Place<'a> {
-    Place { root, live: is_live(root), private, held }
+    Place { root, live: is_live(root), private, calls: None, held }
 }
 
 fn target_version(package: &PackageChange) -> PackageVersion {
@@ -384,11 +392,17 @@ fn take_back_on_copy(
     Ok(left)
 }
 
-/// Services whose unit or init script belongs to a package that changes: their maintainer scripts
-/// restart them. Templates and units that run once are left out.
-fn services(root: &Path, packages: &[PackageChange]) -> std::io::Result<Vec<ServiceRestart>> {
+/// Services that are touched: those that maintainer scripts asked for on the copy, and those whose
+/// unit belongs to a package that changes. Templates and units that run once are left out of these.
+fn services(
+    root: &Path,
+    packages: &[PackageChange],
+    asked: &Path,
+) -> std::io::Result<Vec<ServiceRestart>> {
+    let asked = calls::read(asked)?;
+    let mut services: BTreeMap<String, ServiceRestart> =
+        asked.into_iter().map(|service| (service.name.clone(), service)).collect();
     let names = packages.iter().map(|package| package.name.clone()).collect();
-    let mut services = BTreeSet::new();
     for path in owned_paths(root, &names)? {
         let in_folder = |folder: &str| path.parent() == Some(Path::new(folder));
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
@@ -396,26 +410,33 @@ fn services(root: &Path, packages: &[PackageChange]) -> std::io::Result<Vec<Serv
             let Some(name) = name.strip_suffix(".service") else { continue };
             let text = fs::read_to_string(root.join(&path)).unwrap_or_default();
             if !name.ends_with('@') && !text.contains("Type=oneshot") {
-                services.insert((name.to_owned(), "unit".to_owned()));
+                services.entry(name.to_owned()).or_insert_with(|| ServiceRestart {
+                    name: name.to_owned(),
+                    why: "unit".to_owned(),
+                    verb: "restart".to_owned(),
+                });
             }
         }
     }
-    let restart = |(name, why)| ServiceRestart { name, why };
-    Ok(services.into_iter().map(restart).collect())
+    Ok(services.into_values().collect())
 }
+
+/// The folder that says that systemd runs a system (sd_booted(3)).
+const BOOTED: &str = "/run/systemd/system";
 
 /// After taking back on the running system: services run what is on disk again.
 fn restart_services(cx: &Context<'_>) {
     let report = cx.plan.and_then(|plan| cx.shared.dry_run_of(&plan).ok().flatten());
-    let Some(report) = report else { return };
-    if !Path::new("/run/systemd/system").is_dir() {
-        return;
-    }
+    let Some(report) = report.filter(|_| Path::new(BOOTED).is_dir()) else { return };
     for service in &report.services {
-        let unit = format!("{}.service", service.name);
+        let verb = match service.verb.as_str() {
+            "reload" => "try-reload-or-restart",
+            _ => "try-restart",
+        };
+        let known = service.name.contains(".socket") || service.name.contains(".timer");
+        let unit = if known { service.name.clone() } else { format!("{}.service", service.name) };
         let limit = crate::limits::HELPER_TIME_MAX;
-        let restarted =
-            crate::child::Child::new("systemctl", limit).args(["try-restart", &unit]).success();
+        let restarted = crate::child::Child::new("systemctl", limit).args([verb, &unit]).success();
         if let Err(error) = restarted {
             tracing::warn!(%error, %unit, "a service was not restarted");
         }

@@ -69,7 +69,7 @@ impl actuator::Actuator for Actuator {
     }
 
     fn undo(_: &Context<'_>, _: &Params, _: &Value, _: &Value) -> Result<Undone, ActError> {
-        Ok(Undone::default())
+        Ok(super::not_turned_round())
     }
 
     fn dry_run(_: &Context<'_>, _: &Plan, _: &Params) -> Result<Trial, ActError> {

@@ -80,13 +80,8 @@ impl actuator::Actuator for Actuator {
         Ok(Value::Null)
     }
 
-    /// A roll-back that was cut short is not taken back but can be given again: it goes on from
-    /// wherever it stands.
     fn undo(_: &Context<'_>, _: &Params, _: &Value, _: &Value) -> Result<Undone, ActError> {
-        Ok(Undone {
-            failed: vec!["the roll-back was cut short; run it again to go on".to_owned()],
-            kept: Vec::new(),
-        })
+        Ok(super::not_turned_round())
     }
 
     fn dry_run(_: &Context<'_>, _: &Plan, _: &Params) -> Result<Trial, ActError> {

@@ -10,6 +10,7 @@ use super::{Installed, PackageChange, PackageVersion, installed, offered, parse_
 use crate::child::{Child, Output};
 use crate::error::{ActError, During as _};
 use crate::limits::{HELPER_TIME_MAX, UPGRADE_TIME_MAX};
+use crate::shadow::calls::RECORDING_POLICY;
 use crate::shadow::{Inside, run_inside};
 use crate::tree::hash_file;
 
@@ -37,6 +38,10 @@ const OPTIONS: [&str; 16] = [
 /// nothing is started (Debian Policy 9.3.3.1: 101 means "not allowed").
 const POLICY: &str = "#!/bin/sh\n# put here by ringfort while packages change\nexit 101\n";
 
+/// The path of maintainer scripts on a copy, with the stand-ins of [`crate::shadow::calls`] first.
+const STAND_INS_FIRST: &str =
+    "DPkg::Path=/run/ringfort/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Where packages are changed.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
@@ -46,6 +51,8 @@ pub struct Place<'a> {
     pub live: bool,
     /// The private folder with `lists` and `debs`.
     pub private: &'a Path,
+    /// For a copy: the folder that takes down what is asked of services.
+    pub calls: Option<&'a Path>,
     /// The lock that the programs inherit, for a place that stays.
     pub held: Option<&'a fs::File>,
 }
@@ -61,6 +68,7 @@ impl Place<'_> {
                 debs: Some(&debs),
                 lists: Some(&lists),
                 sources: Some(&sources),
+                calls: self.calls,
                 held: self.held,
             };
             return run_inside(inside, program, time_max);
@@ -88,6 +96,10 @@ impl Place<'_> {
         if simulate {
             program.push("--simulate");
         }
+        if self.calls.is_some() {
+            // apt gives dpkg, and so the maintainer scripts, a path of its own.
+            program.extend(["-o", STAND_INS_FIRST]);
+        }
         program.push("install");
         program.extend(names.iter().map(String::as_str));
         self.run(&program, UPGRADE_TIME_MAX)
@@ -107,7 +119,8 @@ impl Place<'_> {
 
     /// Changes the packages.
     pub fn apply(&self, packages: &[PackageChange]) -> Result<(), ActError> {
-        let policy = if self.live { None } else { Some(Policy::put(self.root)?) };
+        let text = if self.calls.is_some() { RECORDING_POLICY } else { POLICY };
+        let policy = if self.live { None } else { Some(Policy::put(self.root, text)?) };
         let output = self.apt(packages, false);
         drop(policy);
         let output = output?;
@@ -195,7 +208,7 @@ struct Policy {
 }
 
 impl Policy {
-    fn put(root: &Path) -> Result<Self, ActError> {
+    fn put(root: &Path, text: &str) -> Result<Self, ActError> {
         let path = root.join("usr/sbin/policy-rc.d");
         let doing = || format!("writing `{}`", path.display());
         let before = match fs::read(&path) {
@@ -203,7 +216,7 @@ impl Policy {
             // One of ours, left by a crash, is not anybody's own.
             other => Some(other.during(doing)?).filter(|text| text != POLICY.as_bytes()),
         };
-        fs::write(&path, POLICY).during(doing)?;
+        fs::write(&path, text).during(doing)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).during(doing)?;
         Ok(Self { path: path.clone(), before })
     }

@@ -50,6 +50,7 @@ pub(super) fn execute(
         approvals: nonces,
         approvers,
         lapses_ms,
+        ring: order.plan.ring.map(|budget| budget.ring),
     };
     if let Err(error) = record.intent(&id, &hash, &intent) {
         forget(shared, &log);
@@ -211,6 +212,7 @@ pub(super) fn take_back(shared: &Shared, log: &ActionLog) -> Undone {
             Err(error) => all.failed.push(format!("`{}`: {error}", step.actuator)),
         }
     }
+    all.failed.dedup();
     all
 }
 
@@ -219,11 +221,13 @@ pub(super) fn after_undo(log: &ActionLog, undone: &Undone, why: &str) -> Outcome
     let whole = undone.failed.is_empty();
     let state = if whole { ActionState::RolledBack } else { ActionState::Failed };
     let mut outcome = blank(log, state);
-    outcome.message = if whole {
-        cut(&format!("taken back: {why}"))
-    } else {
-        let count = undone.failed.len();
-        cut(&format!("{why}; {count} things could not be taken back and are named"))
+    outcome.message = match undone.failed.as_slice() {
+        [] => cut(&format!("taken back: {why}")),
+        [one] => cut(&format!("{why}; {one}")),
+        [_, _, ..] => {
+            let count = undone.failed.len();
+            cut(&format!("{why}; {count} things could not be taken back and are named"))
+        }
     };
     outcome.remains = undone.failed.iter().take(limits::REMAINS_NAMED_MAX).cloned().collect();
     outcome.kept.clone_from(&undone.kept);

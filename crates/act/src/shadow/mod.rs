@@ -2,6 +2,8 @@
 //! below stays as it is. One mechanism gives the dry run, the list of changes and the trial of the
 //! undo, with everything that maintainer scripts do.
 
+pub mod calls;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,9 +17,10 @@ use crate::engine::Shared;
 use crate::error::{ActError, During as _};
 use crate::limits::SHADOW_TMPFS_BYTES;
 
-/// File systems that hold data of a root (everything else below it is the kernel's).
-const REAL_FILE_SYSTEMS: [&str; 9] =
-    ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "zfs", "overlay"];
+/// File systems that hold data of a root. Everything else that is mounted below one is the kernel's,
+/// another machine's, or a container's.
+const REAL_FILE_SYSTEMS: [&str; 8] =
+    ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "zfs"];
 /// statfs(2) type of an overlay, which cannot carry the upper layer of another one.
 const OVERLAY_MAGIC: i64 = 0x794c_7630;
 
@@ -68,6 +71,12 @@ impl Shadow {
             }
             let at = shadow.merged.join(place);
             shadow.mount("overlay", &at, "overlay", &options)?;
+        }
+        // What runs in the copy sees none of ringfort's keys and records, and the copy does not
+        // contain itself.
+        if let Some(own) = own_place(shared, root) {
+            let at = shadow.merged.join(own);
+            shadow.mount("tmpfs", &at, "tmpfs", "size=64k,mode=700")?;
         }
         Ok(shadow)
     }
@@ -150,6 +159,26 @@ fn unescape(text: &str) -> String {
     plain
 }
 
+/// The place of ringfort's own state inside a root, where it is inside: the whole data folder.
+fn own_place(shared: &Shared, root: &Path) -> Option<PathBuf> {
+    let state = shared.config.dir.canonicalize().ok()?;
+    let own = shared.config.own_paths.iter().filter_map(|own| own.canonicalize().ok());
+    let outermost = own.filter(|own| own.is_dir() && state.starts_with(own)).min();
+    let place = outermost.unwrap_or(state).strip_prefix(root).ok()?.to_path_buf();
+    (!place.as_os_str().is_empty()).then_some(place)
+}
+
+/// Places inside a root that no index goes into: ringfort's own state, and what is mounted there
+/// without being the root's own data (another machine's disk, a container).
+pub(crate) fn left_out(shared: &Shared, root: &Path) -> io::Result<Vec<PathBuf>> {
+    let foreign = mount_points()?
+        .into_iter()
+        .filter(|(_, kind)| !REAL_FILE_SYSTEMS.contains(&kind.as_str()))
+        .filter_map(|(at, _)| Some(at.strip_prefix(root).ok()?.to_path_buf()))
+        .filter(|place| !place.as_os_str().is_empty());
+    Ok(foreign.chain(own_place(shared, root)).collect())
+}
+
 /// Mounts of real file systems below a root, with their place inside it.
 fn real_mounts_below(root: &Path, own: &Path) -> io::Result<Vec<(PathBuf, PathBuf)>> {
     let mut mounts: Vec<(PathBuf, PathBuf)> = mount_points()?
@@ -191,6 +220,8 @@ pub struct Inside<'a> {
     pub lists: Option<&'a Path>,
     /// The folder that stands in for apt's further sources.
     pub sources: Option<&'a Path>,
+    /// The folder that takes down what is asked of services (see [`calls`]).
+    pub calls: Option<&'a Path>,
     /// The file that stands in for standard input (see [`crate::apt::at_work`]).
     pub held: Option<&'a fs::File>,
 }
@@ -199,8 +230,8 @@ pub struct Inside<'a> {
 /// root. The text is constant; everything that varies comes as a positional parameter.
 const ENTER: &str = r#"
 set -eu
-root=$1 debs=$2 lists=$3 sources=$4
-shift 4
+root=$1 debs=$2 lists=$3 sources=$4 calls=$5
+shift 5
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=755,size=256m tmpfs "$root/run"
 mount -t tmpfs -o mode=755,size=4m tmpfs "$root/dev"
@@ -218,8 +249,15 @@ ln -s /proc/self/fd/2 "$root/dev/stderr"
 if [ -n "$debs" ]; then mount --bind "$debs" "$root/var/cache/apt/archives"; fi
 if [ -n "$sources" ]; then mount --bind "$sources" "$root/etc/apt/sources.list.d"; fi
 if [ -n "$lists" ]; then mount --bind "$lists" "$root/var/lib/apt/lists"; fi
+path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+if [ -n "$calls" ]; then
+    mkdir "$root/run/ringfort"
+    mount --bind "$calls" "$root/run/ringfort"
+    path=/run/ringfort/bin:$path
+    if [ -e "$calls/systemd" ]; then mkdir -p "$root/run/systemd/system"; fi
+fi
 exec chroot "$root" /usr/bin/env -i \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PATH="$path" \
     LC_ALL=C.UTF-8 HOME=/root TERM=dumb DEBIAN_FRONTEND=noninteractive \
     APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1 "$@"
 "#;
@@ -234,12 +272,14 @@ pub fn run_inside(
     let text = |path: Option<&Path>| path.map_or(String::new(), |path| path.display().to_string());
     let (root, debs, lists, sources) =
         (text(Some(root)), text(inside.debs), text(inside.lists), text(inside.sources));
+    let calls = text(inside.calls);
     let mut args = vec!["--mount", "--propagation", "private", "--pid", "--fork"];
     args.extend(["--kill-child=KILL", "--ipc", "--uts"]);
     if !inside.network {
         args.push("--net");
     }
     args.extend(["--", "/bin/sh", "-c", ENTER, "ringfort", &root, &debs, &lists, &sources]);
+    args.push(&calls);
     args.extend(program);
     Child::new("unshare", time_max).held(inside.held).args(args).run()
 }

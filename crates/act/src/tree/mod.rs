@@ -123,6 +123,11 @@ pub fn entry(path: &Path) -> io::Result<Entry> {
 
 /// Indexes a root.
 pub fn index(root: &Path) -> io::Result<Index> {
+    index_without(root, &[])
+}
+
+/// Indexes a root, but nothing at or below these places inside it.
+pub fn index_without(root: &Path, left_out: &[PathBuf]) -> io::Result<Index> {
     let mut index = Index::new();
     let mut names: BTreeMap<(u64, u64), PathBuf> = BTreeMap::new();
     let mut folders = vec![PathBuf::new()];
@@ -133,7 +138,7 @@ pub fn index(root: &Path) -> io::Result<Index> {
         }
         for child in fs::read_dir(root.join(&folder))? {
             let path = folder.join(child?.file_name());
-            if is_excluded(&path) {
+            if is_excluded(&path) || left_out.contains(&path) {
                 continue;
             }
             let full = root.join(&path);

@@ -48,7 +48,8 @@ impl Restore<'_> {
         self.run_from(now)
     }
 
-    fn run_from(&self, now: Index) -> io::Result<Undone> {
+    /// Puts everything in scope back, starting from how the root is now.
+    pub fn run_from(&self, now: Index) -> io::Result<Undone> {
         let mut undone = Undone::default();
         let packed = self.packed_differences(&now)?;
         let mut wanted: BTreeSet<PathBuf> = super::touched(self.before, &now)

@@ -78,8 +78,10 @@ fn a_new_file_at_the_place_is_never_overwritten() {
         }
         let before = look_at(&at);
         let back = place.scene.step("file.restore", json!({ "action": moved.action })).unwrap();
-        assert_ne!(back.state, ActionState::Done, "{}", back.message);
+        assert_eq!(back.state, ActionState::Failed, "{}", back.message);
         assert!(back.message.contains("left alone"), "{}", back.message);
+        assert!(back.message.contains("ask for it again"), "{}", back.message);
+        assert!(!back.message.contains("taken back"), "{}", back.message);
         assert_eq!(look_at(&at), before);
         // Once the new one is gone, the old one can still come back.
         fs::remove_dir(&at).or_else(|_| fs::remove_file(&at)).unwrap();

@@ -244,7 +244,7 @@ impl Scene {
             never_block: &[],
             confirmed_evidence: &BTreeSet::new(),
             takes_back: &[],
-            break_glass_notified: false,
+            moment: facts::Moment::Now,
             export: None,
             artifact: None,
             clock: self.clock.as_ref(),

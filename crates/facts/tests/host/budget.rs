@@ -31,6 +31,7 @@ struct Done {
     class: C,
     targets: usize,
     approved: bool,
+    ring: bool,
 }
 
 /// Counts again, and holds the numbers against the red line.
@@ -45,7 +46,8 @@ fn check(done: &[Done], fleet: u32, ring: Option<RingBudget>) -> (usize, usize) 
     };
     let since = |ms: i64| done.iter().filter(move |d| d.time_ms > last.time_ms - ms);
     if let Some(ring) = ring.filter(|_| changes(&last)) {
-        assert!(hosts(since(24 * HOUR_MS).collect()) <= ring.hosts_max as usize);
+        let of_ring = since(24 * HOUR_MS).filter(|d| d.ring).collect();
+        assert!(hosts(of_ring) <= ring.hosts_max as usize);
     }
     if last.approved || last.class == C::RollBack {
         return (0, 0);
@@ -118,6 +120,7 @@ fn sequence(norms: &Norms, chance: &mut Chance) -> (u64, u64) {
             class,
             targets: step.targets.len(),
             approved,
+            ring,
         });
         let (actions, touched) = check(&done, fleet, subject.ring);
         reached.0 += u64::from(actions == 50);

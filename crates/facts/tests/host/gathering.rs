@@ -214,8 +214,11 @@ fn a_target_that_was_contained_is_renewed_for_a_day_after_its_end() {
 fn a_ring_is_counted_from_the_record() {
     let known = Known::new(9, 200);
     let mut history = History::default();
-    for number in 2..5_u32 {
-        let there = plan(host(number), number.into());
+    for number in 2..6_u32 {
+        let mut there = plan(host(number), number.into());
+        // The last one is changed by another ring, and counts there.
+        let ring = u32::from(number == 5);
+        there.ring = Some(RingBudget { ring, hosts_max: 7, failures_max: 1 });
         history.observe(&intent(&there, action(number.into()), START_MS, &upgrade(), &[]));
         let state = if number == 2 { ActionState::RolledBack } else { ActionState::Done };
         history.observe(&outcome(&there, action(number.into()), START_MS, state));

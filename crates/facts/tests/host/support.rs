@@ -122,7 +122,7 @@ impl Known {
             never_block: &[],
             confirmed_evidence: &self.evidence,
             takes_back: &[],
-            break_glass_notified: false,
+            moment: facts::Moment::Now,
             export: None,
             artifact: None,
             clock,
@@ -190,6 +190,7 @@ pub fn intent(
         approvals: nonces.to_vec(),
         approvers: nonces.iter().map(|_| KeyId(Digest([3; 32]))).collect(),
         lapses_ms: effect.ttl_s.map(|ttl_s| time_ms + i64::from(ttl_s) * 1_000),
+        ring: plan.ring.map(|budget| budget.ring),
     };
     let hash = plan.hash().unwrap();
     receipt(ReceiptKind::Intent, time_ms, plan.host, Some(id), Some(hash), &body)

@@ -9,11 +9,13 @@
 //! | `session.rs` | one scan end to end: refresh, scan, cases, state |
 //! | `patching.rs` | from cases to a plan that was tried |
 //! | `executor.rs` | asking the executor for looks |
+//! | `events.rs` | what changes here, as events in the event log |
 
 pub mod advisories;
 pub mod cases;
 pub mod changelogs;
 pub mod confine;
+pub mod events;
 pub mod executor;
 pub mod inventory;
 pub mod live;

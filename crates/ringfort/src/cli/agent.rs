@@ -1,17 +1,24 @@
-//! The agent: scans at intervals, keeps the cases, asks the executor for looks.
+//! The agent: scans at intervals, keeps the cases, writes down what changes, asks the executor for
+//! looks.
 //!
-//! Started by `ringfort up`, as an unprivileged user where that is root. It decides nothing and
+//! It scans again at once when the package database changed. Started by `ringfort up`, as an unprivileged user where that is root. It decides nothing and
 //! changes nothing.
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::agent::session::{Session, Wanted};
+use crate::agent::events::Recorder;
+use crate::agent::live::LiveFacts;
+use crate::agent::session::{Session, Wanted, live_file};
+use crate::agent::worker;
 use crate::cli_support::case_line;
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
+use crate::host;
+use crate::rim::{OsRng, SystemClock};
 use crate::verbs::Verb;
 
 /// The verb.
@@ -26,6 +33,13 @@ pub const VERB: Verb = Verb {
 /// The most cases that are printed after a scan; `ringfort cases` shows all.
 const CASES_SHOWN: usize = 12;
 
+/// dpkg's database, whose change is a reason to scan again.
+const DATABASE: &str = "/var/lib/dpkg/status";
+/// The pause between two looks at what may have changed.
+const PAUSE: Duration = Duration::from_secs(15);
+/// The pause between two looks at sockets, where nobody else looks.
+const LIVE_PAUSE: Duration = Duration::from_secs(300);
+
 fn args(command: Command) -> Command {
     command
         .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
@@ -33,16 +47,82 @@ fn args(command: Command) -> Command {
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     end_with_parent()?;
+    let rim = (Arc::new(SystemClock) as Arc<_>, Arc::new(OsRng) as Arc<_>);
+    let mut events = Recorder::open(&context.config, host::host_id(), rim)
+        .map_err(|failure| tell_failure(context, &failure))
+        .ok();
     loop {
-        if let Err(failure) = scan(context) {
+        let database = changed_at(DATABASE);
+        if let Err(failure) = scan(context, &mut events) {
             // The next round tries again; what is known stays known.
-            context.warn(format!("{} ({})", failure.message, failure.help));
+            tell_failure(context, &failure);
         }
         if matches.get_flag("once") {
+            record(context, &mut events, Recorder::stop);
             return Ok(Exit::Done);
         }
-        std::thread::sleep(Duration::from_secs(context.config.scan_interval_s.max(60)));
+        wait(context, &mut events, database);
     }
+}
+
+/// Waits for the next scan: until its time, or until the package database changed and has come to
+/// rest. Meanwhile it writes down what changes among listening sockets.
+fn wait(context: &Context, events: &mut Option<Recorder>, scanned: Option<SystemTime>) {
+    let begun = Instant::now();
+    let interval = Duration::from_secs(context.config.scan_interval_s.max(60));
+    let live = live_file(&context.config.data_dir);
+    let (mut looked, mut seen, mut before) = (Instant::now(), changed_at(&live), scanned);
+    while begun.elapsed() < interval {
+        std::thread::sleep(PAUSE);
+        record(context, events, Recorder::tick);
+        let now = changed_at(&live);
+        if now.is_some() && now != seen {
+            // Left by `ringfort up`, which may look at all processes.
+            seen = now;
+            let facts = std::fs::read(&live).ok();
+            let facts = facts.and_then(|bytes| serde_json::from_slice::<LiveFacts>(&bytes).ok());
+            record(context, events, |events| facts.as_ref().map_or(Ok(()), |f| events.live(f)));
+        } else if now.is_none() && looked.elapsed() > LIVE_PAUSE {
+            looked = Instant::now();
+            match worker::live() {
+                Ok(facts) => record(context, events, |events| events.live(&facts)),
+                Err(failure) => tell_failure(context, &failure),
+            }
+        }
+        let database = changed_at(DATABASE);
+        if database != scanned && database == before {
+            return;
+        }
+        before = database;
+    }
+}
+
+fn changed_at(path: impl AsRef<Path>) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// Writes events down; what cannot be written is said, and the agent goes on.
+fn record(
+    context: &Context,
+    events: &mut Option<Recorder>,
+    what: impl FnOnce(&mut Recorder) -> Result<(), Failure>,
+) {
+    if let Some(Err(failure)) = events.as_mut().map(what) {
+        tell_failure(context, &failure);
+    }
+}
+
+fn tell_failure(context: &Context, failure: &Failure) {
+    context.warn(format!("{} ({})", failure.message, failure.help));
+}
+
+/// Writes down what a scan saw.
+fn record_scan(context: &Context, events: &mut Option<Recorder>, session: &Session<'_>) {
+    record(context, events, |events| {
+        let found = session.scan.inventory.packages.iter();
+        events.packages(found.map(|found| found.package.clone()))?;
+        session.scan.live.as_ref().map_or(Ok(()), |facts| events.live(facts))
+    });
 }
 
 /// A process of `ringfort up` ends when `ringfort up` does.
@@ -51,13 +131,14 @@ pub fn end_with_parent() -> Result<(), Failure> {
         .or_hint("cannot bind this process to its parent", "start it with `ringfort up`")
 }
 
-fn scan(context: &Context) -> Result<(), Failure> {
+fn scan(context: &Context, events: &mut Option<Recorder>) -> Result<(), Failure> {
     let wanted = |offline| Wanted { paths: Vec::new(), distribution: true, offline };
     // What is already here is shown at once; fresh metadata and changelogs come after.
     let mut session = Session::run(context, Path::new("/"), &wanted(true))?;
     session.recall_changelogs();
     let first = session.keep()?;
     tell(context, &session, &first);
+    record_scan(context, events, &session);
     drop(session);
     let mut session = Session::run(context, Path::new("/"), &wanted(false))?;
     let mut shown = first.len();
@@ -71,6 +152,7 @@ fn scan(context: &Context) -> Result<(), Failure> {
     })?;
     let cases = session.keep()?;
     tell(context, &session, &cases);
+    record_scan(context, events, &session);
     Ok(())
 }
 

@@ -4,15 +4,23 @@
 //! minutes), or with `--from` and `--until` for a maintenance window that ends within seven days.
 //! `--break-glass` takes the decision of two people alone: it starts 30 minutes later, everybody
 //! is told, and it lifts only lines that two people could lift.
+//!
+//! What is approved for later starts by itself while `ringfort up` runs, also after a restart. It is
+//! tried on a copy again first if the last try is older than a day; it is void if the machine, or
+//! what is offered for it, has changed; and a window that was missed is said and recorded.
+//! `ringfort approve` alone lists what waits, `--withdraw` ends the waiting of a plan.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use spine::{ApprovalWindow, Clock as _};
+use serde_json::json;
+use spine::{Approval, ApprovalWindow, Clock as _, Plan};
 use store::State as _;
 
 use crate::agent::session::{Session, Wanted, open_state};
 use crate::approving;
+use crate::cli_support::said;
 use crate::context::{Context, inert};
-use crate::exec::client::Client;
+use crate::exec::client::{Client, unexpected};
+use crate::exec::protocol::{Reply, Request, WaitingPlan};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::rim::{SystemClock, time_text};
 use crate::verbs::Verb;
@@ -31,7 +39,15 @@ fn args(command: Command) -> Command {
         Arg::new(name).long(name).value_name("TIME").help(help)
     };
     command
-        .arg(Arg::new("plan").required(true).help("The plan (its first digits are enough)"))
+        .arg(Arg::new("plan").help("The plan (its first digits are enough)"))
+        .arg(
+            Arg::new("withdraw")
+                .long("withdraw")
+                .action(ArgAction::SetTrue)
+                .requires("plan")
+                .conflicts_with_all(["from", "until", "break-glass"])
+                .help("Let this plan wait no longer"),
+        )
         .arg(time("from", "Start of the window, such as 2026-11-24T02:00Z").requires("until"))
         .arg(time("until", "End of the window, within seven days").requires("from"))
         .arg(
@@ -45,9 +61,12 @@ fn args(command: Command) -> Command {
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let help = "`ringfort patch --dry-run NAME` makes a plan and prints its first digits";
-    let prefix = matches.get_one::<String>("plan").cloned().unwrap_or_default();
+    let Some(prefix) = matches.get_one::<String>("plan") else { return list(context) };
+    if matches.get_flag("withdraw") {
+        return withdraw(context, prefix);
+    }
     let state = open_state(&context.config.data_dir)?;
-    let plan = state.plan_by_prefix(&prefix).or_hint("the plan was not found", help)?;
+    let plan = state.plan_by_prefix(prefix).or_hint("the plan was not found", help)?;
     let window = window(matches)?;
     let mut client = Client::connect(context)?;
     let standing = client.standing()?;
@@ -61,13 +80,78 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     state.put_approval(&approval).or_hint("the signature cannot be kept", "check the disk")?;
     let hash = plan.hash().or_hint("the plan has no hash", help)?;
     let approvals = state.approvals_for(&hash).or_hint("the signatures do not read", help)?;
-    if let Some((start_ms, _)) = valid.filter(|(start_ms, _)| *start_ms > SystemClock.now_ms()) {
-        context.print(format!("signed; it can start at {}", time_text(start_ms)));
-        return Ok(Exit::Done);
+    if valid.is_none_or(|(start_ms, _)| start_ms > SystemClock.now_ms()) {
+        return hold(context, client, plan, approvals);
     }
     let wanted = Wanted { paths: Vec::new(), distribution: true, offline: true };
     let session = Session::run(context, std::path::Path::new(&plan.root), &wanted)?;
     super::patch::apply(context, client, &session, &plan, approvals)
+}
+
+/// Hands a plan over that starts by itself later.
+fn hold(context: &Context, mut client: Client, plan: Plan, approvals: Vec<Approval>) -> Outcome {
+    let alone = client.is_for_this_only();
+    let request = Request::Hold { plan: Box::new(plan), approvals };
+    match client.ask(&request, &mut |text| context.progress(text))? {
+        Reply::Held { decision, opens_ms, closes_ms } => {
+            if context.json {
+                context.print_json(&json!({
+                    "plan": decision.plan, "opens_ms": opens_ms, "closes_ms": closes_ms,
+                }))?;
+            } else {
+                let (opens, closes) = (time_text(opens_ms), time_text(closes_ms));
+                context.print(format!("signed; it starts by itself between {opens} and {closes}"));
+                let short = decision.plan.short();
+                context.print(format!("to call it off: ringfort approve --withdraw {short}"));
+            }
+            if alone {
+                context.warn("`ringfort up` does not run here; it must, for the plan to start");
+            }
+            Ok(Exit::Done)
+        }
+        Reply::Decided { decision } => Err(approving::not_allowed(&decision)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn waiting(context: &Context, client: &mut Client) -> Result<Vec<WaitingPlan>, Failure> {
+    match client.ask(&Request::Waiting, &mut |text| context.progress(text))? {
+        Reply::Waiting { plans } => Ok(plans),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn list(context: &Context) -> Outcome {
+    let plans = waiting(context, &mut Client::connect(context)?)?;
+    for plan in &plans {
+        if context.json {
+            context.print_json(plan)?;
+            continue;
+        }
+        let (opens, closes) = (time_text(plan.opens_ms), time_text(plan.closes_ms));
+        let (short, purpose, root) = (plan.plan.short(), &plan.purpose, &plan.root);
+        context.print(inert(&format!("{short}  {opens} to {closes}  {purpose} (on {root})")));
+        if let Some(why) = &plan.last_try {
+            context.print(inert(&format!("  the last start did not come about: {why}")));
+        }
+    }
+    if plans.is_empty() {
+        context.progress("no plan waits for a later time");
+    }
+    Ok(Exit::Done)
+}
+
+fn withdraw(context: &Context, prefix: &str) -> Outcome {
+    let help = "`ringfort approve` lists what waits";
+    let mut client = Client::connect(context)?;
+    let plans = waiting(context, &mut client)?;
+    let mut fitting = plans.iter().filter(|plan| plan.plan.to_string().starts_with(prefix));
+    let plan = fitting.next().ok_or_else(|| Failure::usage("no such plan waits", help))?.plan;
+    if fitting.next().is_some() {
+        return Err(Failure::usage("several plans begin like this", help));
+    }
+    let reply = client.ask(&Request::Withdraw { plan }, &mut |text| context.progress(text))?;
+    said(context, reply)
 }
 
 fn window(matches: &ArgMatches) -> Result<ApprovalWindow, Failure> {
@@ -102,7 +186,12 @@ mod tests {
         assert!(matches!(parsed(&line).unwrap(), ApprovalWindow::Scheduled { .. }));
         let line = ["approve", "ab", "--from", "tonight", "--until", "tomorrow"];
         assert!(parsed(&line).is_err());
-        let half = ["approve", "ab", "--from", "2026-11-24T02:00Z"];
-        assert!(args(Command::new("approve")).try_get_matches_from(half).is_err());
+        for wrong in [
+            vec!["approve", "ab", "--from", "2026-11-24T02:00Z"],
+            vec!["approve", "--withdraw"],
+            vec!["approve", "ab", "--withdraw", "--break-glass"],
+        ] {
+            assert!(args(Command::new("approve")).try_get_matches_from(wrong).is_err());
+        }
     }
 }

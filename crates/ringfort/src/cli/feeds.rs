@@ -14,6 +14,8 @@ use store::AdvisoryStore;
 
 use crate::agent::session::{agent_dir, feeds_db, give_to_agent};
 use crate::context::{Context, inert};
+use crate::exec::client::{Client, unexpected};
+use crate::exec::protocol::{FeedTaken, Reply, Request};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::feeds::{self, FeedReport, Options, Source};
 use crate::rim::{SystemClock, time_text};
@@ -110,7 +112,29 @@ fn sync_feeds(
     if report.feeds.is_empty() {
         return Err(Failure::unknown("no feed was found", HELP));
     }
+    record(context, &report.feeds);
     Ok(exit)
+}
+
+/// Puts what was taken in into the record, with its hash. Without root and without a running
+/// executor there is no record to write to; that is said and is no failure.
+fn record(context: &Context, feeds: &[FeedReport]) {
+    let taken = |feed: &FeedReport| {
+        let live = feed.live.as_ref().filter(|_| feed.outcome == feeds::Outcome::Updated)?;
+        let sha256 = live.sha256.parse().ok()?;
+        Some(FeedTaken { feed: feed.feed.clone(), sha256, as_of_ms: feeds::as_of_ms(live) })
+    };
+    let taken: Vec<FeedTaken> = feeds.iter().filter_map(taken).collect();
+    if taken.is_empty() {
+        return;
+    }
+    let request = Request::Feeds { feeds: taken };
+    let reply = Client::connect(context).and_then(|mut client| client.ask(&request, &mut |_| ()));
+    match reply {
+        Ok(Reply::Done { .. }) => {}
+        Ok(other) => context.warn(format!("not in the record: {}", unexpected(&other).message)),
+        Err(failure) => context.warn(format!("not in the record: {}", failure.message)),
+    }
 }
 
 fn line(feed: &FeedReport) -> String {

@@ -152,7 +152,7 @@ fn show(context: &Context, tried: &Tried) -> Result<(), Failure> {
     if context.json {
         return context.print_json(&json!({
             "plan": hash, "purpose": tried.plan.purpose, "passed": tried.passed(),
-            "services": tried.services(), "steps": tried.plan.steps,
+            "services": tried.report["services"], "steps": tried.plan.steps,
             "problems": tried.report["problems"],
         }));
     }
@@ -166,11 +166,16 @@ fn show(context: &Context, tried: &Tried) -> Result<(), Failure> {
         "  on a copy: {added} files added, {changed} changed, {removed} removed; {}",
         if tried.passed() { "applied cleanly and taken back whole" } else { "it did not pass" },
     ));
-    let services = tried.services();
-    if services.is_empty() {
+    let mut touched = false;
+    for verb in ["restart", "start", "stop", "reload"] {
+        let services = tried.services(verb);
+        if !services.is_empty() {
+            context.print(inert(&format!("  services that {verb}: {}", services.join(", "))));
+            touched = true;
+        }
+    }
+    if !touched {
         context.print("  no service restarts");
-    } else {
-        context.print(inert(&format!("  services that restart: {}", services.join(", "))));
     }
     for problem in tried.report["problems"].as_array().into_iter().flatten() {
         context.print(inert(&format!("  problem: {}", problem.as_str().unwrap_or_default())));

@@ -16,8 +16,8 @@ use durable::{Files, StdFiles};
 use ledger::VerifierKey;
 
 use crate::context::Context;
-use crate::exec::story::Story;
 use crate::failure::{Exit, OrHint as _, Outcome};
+use crate::story::Story;
 use crate::verbs::Verb;
 
 /// The verb.

@@ -44,14 +44,25 @@ struct Counted {
     actions: BTreeMap<ActionId, Summary>,
     /// Every plan that was ever begun here (32 bytes each).
     begun: BTreeSet<PlanHash>,
+    /// Plans that were approved for later and wait.
+    scheduled: BTreeSet<PlanHash>,
+    /// The site's settings as they were recorded last.
+    settings: Option<Map<String, Value>>,
 }
 
 impl Counted {
     fn observe(&mut self, receipt: &Receipt) {
         self.history.observe(receipt);
         note_action(&mut self.actions, receipt);
-        if let (ReceiptKind::Intent, Some(plan)) = (receipt.kind, receipt.plan) {
-            self.begun.insert(plan);
+        match (receipt.kind, receipt.plan) {
+            (ReceiptKind::Intent, Some(plan)) => {
+                self.begun.insert(plan);
+                self.scheduled.remove(&plan);
+            }
+            (ReceiptKind::Scheduled, Some(plan)) => drop(self.scheduled.insert(plan)),
+            (ReceiptKind::Unscheduled, Some(plan)) => drop(self.scheduled.remove(&plan)),
+            (ReceiptKind::Settings, _) => self.settings = Some(receipt.body.clone()),
+            _ => {}
         }
     }
 }
@@ -140,9 +151,10 @@ impl Book {
         let leaf = receipt.leaf().map_err(|error| error.to_string())?;
         // What was begun must be able to end in the record, also on a full disk.
         let appended = match kind {
-            ReceiptKind::Outcome | ReceiptKind::Recovery | ReceiptKind::LeaseLapsed => {
-                self.ledger.append_from_reserve(&leaf)
-            }
+            ReceiptKind::Outcome
+            | ReceiptKind::Recovery
+            | ReceiptKind::LeaseLapsed
+            | ReceiptKind::Unscheduled => self.ledger.append_from_reserve(&leaf),
             _ => self.ledger.append(&leaf),
         };
         if let Err(error) = appended {
@@ -156,6 +168,23 @@ impl Book {
     /// Whether exactly this plan was begun before.
     pub fn was_begun(&self, plan: &PlanHash) -> bool {
         self.counted.begun.contains(plan)
+    }
+
+    /// Every receipt, in order.
+    #[cfg(test)]
+    pub fn receipts(&self) -> Vec<Receipt> {
+        let leaves = self.ledger.leaves(0..self.ledger.size());
+        leaves.map(|leaf| serde_json::from_slice(&leaf.unwrap().1).unwrap()).collect()
+    }
+
+    /// The plans that wait for a later time, as the record says.
+    pub fn scheduled(&self) -> &BTreeSet<PlanHash> {
+        &self.counted.scheduled
+    }
+
+    /// The site's settings as they were recorded last.
+    pub fn settings(&self) -> Option<&Map<String, Value>> {
+        self.counted.settings.as_ref()
     }
 
     /// What is counted from the ledger.

@@ -7,19 +7,22 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `protocol.rs` | what is said over the socket |
 //! | `server.rs` | connections: limits, who may speak, one thread each |
 //! | `mod.rs` | what is done with each request |
 //! | `book.rs` | the ledger and what is counted from it |
 //! | `keyring.rs` | the keys that may approve |
-//! | `client.rs`, `spawn.rs` | the other end, and starting ringfort's own processes |
+//! | `windows.rs` | plans that were approved for later, and start by themselves |
+//! | `outbox.rs` | notices that wait to be sent |
+//!
+//! What is said over the socket is in [`protocol`], the other end of it is [`client`], and what starts
+//! this process is [`spawn`]: others share those, or run them without its rights.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use act::{Engine, EngineConfig, Order};
 use durable::{Files, StdFiles};
-use facts::{Asset, HubContact, Networks};
+use facts::{Asset, HubContact, Moment, Networks};
 use norms::Norms;
 use serde_json::json;
 use spine::{
@@ -31,19 +34,25 @@ use crate::config::Layers;
 use crate::failure::{Failure, OrHint as _};
 use book::{Book, Recorder, SharedBook};
 use keyring::Keyring;
-use protocol::{Consent, Reply, Request, Standing};
+use outbox::Outbox;
+use protocol::{Consent, FeedTaken, Reply, Request, Standing};
+use windows::Waiting;
+
+pub(crate) use crate::{client, protocol, spawn};
 
 pub mod book;
-pub mod client;
 pub mod evidence;
 pub mod keyring;
-pub mod protocol;
+pub mod outbox;
 pub mod server;
-pub mod spawn;
-pub mod story;
+#[cfg(test)]
+mod tests;
+mod windows;
 
 /// How far a plan's clock may run ahead, milliseconds.
 const CLOCK_AHEAD_MS: i64 = 5 * 60 * 1_000;
+/// The most snapshots of feeds that are recorded at once.
+const FEEDS_MAX: usize = 64;
 /// How old a plan may be, milliseconds: a scheduled approval lives for 7 days.
 const PLAN_AGE_MS_MAX: i64 = 8 * 24 * 3_600 * 1_000;
 
@@ -58,7 +67,11 @@ pub struct Executor {
     engine: Engine,
     partners: Networks,
     public_core: Networks,
+    contacts: Vec<String>,
+    outbox: Outbox,
+    waiting: Mutex<Waiting>,
     clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
 }
 
 /// Who is at the other end of a connection, as the kernel says.
@@ -95,7 +108,7 @@ impl Executor {
             host,
             files,
             clock: clock.clone(),
-            rng,
+            rng: rng.clone(),
             never_block: config.site.never_block.clone(),
             own_paths: own_paths(data_dir),
         })
@@ -107,6 +120,11 @@ impl Executor {
         warnings.extend(recovered.iter().map(|recovered| format!("after a crash: {recovered}")));
         let public_core = facts::public_core()
             .or_hint("the built-in list of addresses does not read", "report this as a defect")?;
+        let outbox = Outbox::open(data_dir).or_hint(
+            "the folder of notices cannot be made",
+            "check the disk and its permissions",
+        )?;
+        let waiting = Mutex::new(Waiting::open(&dir, &mut warnings)?);
         let executor = Self {
             dir,
             host,
@@ -117,8 +135,14 @@ impl Executor {
             engine,
             partners: Networks::default(),
             public_core,
+            contacts: config.contacts,
+            outbox,
+            waiting,
             clock,
+            rng,
         };
+        executor.record_settings(site_policy.as_deref())?;
+        executor.settle_waiting();
         Ok((executor, warnings))
     }
 
@@ -136,6 +160,10 @@ impl Executor {
                 Ok((decision, _, _)) => Reply::Decided { decision },
                 Err(refusal) => *refusal,
             },
+            Request::Hold { plan, approvals } => self.hold(&plan, &approvals, peer),
+            Request::Waiting => self.waiting_plans(),
+            Request::Withdraw { plan } => self.withdraw(plan, peer),
+            Request::Feeds { feeds } => self.record_feeds(&feeds, peer),
             Request::DryRun { plan } => self.dry_run_result(plan),
             Request::Actions => Reply::Actions { actions: self.book.lock().actions() },
             Request::Enrol { public, person, consent } => {
@@ -183,6 +211,16 @@ impl Executor {
         Reply::Refused { reason, rules: Vec::new() }
     }
 
+    /// Checks a plan and sees for itself what it would do. The error is the reply of a refusal.
+    fn look_at(&self, plan: &Plan, peer: Peer) -> Result<(PlanHash, Vec<StepEffect>), Box<Reply>> {
+        let refuse = |reason: String, hash| Box::new(self.refuse(reason, hash, peer));
+        plan.check_shape().map_err(|error| refuse(error.to_string(), None))?;
+        let hash = plan.hash().map_err(|error| refuse(error.to_string(), None))?;
+        self.check_fresh(plan, hash).map_err(|reason| refuse(reason, Some(hash)))?;
+        let effects = self.engine.inspect_plan(plan);
+        Ok((hash, effects.map_err(|error| refuse(error.to_string(), Some(hash)))?))
+    }
+
     /// Checks a plan, decides, and records the decision. The error is the reply of a refusal.
     fn decide(
         &self,
@@ -190,21 +228,21 @@ impl Executor {
         approvals: &[Approval],
         peer: Peer,
     ) -> Result<(Decision, Option<norms::Permit>, Vec<StepEffect>), Box<Reply>> {
-        let refuse = |reason: String, hash| Box::new(self.refuse(reason, hash, peer));
-        plan.check_shape().map_err(|error| refuse(error.to_string(), None))?;
-        let hash = plan.hash().map_err(|error| refuse(error.to_string(), None))?;
-        self.check_fresh(plan, hash).map_err(|reason| refuse(reason, Some(hash)))?;
-        let effects = self.engine.inspect_plan(plan);
-        let effects = effects.map_err(|error| refuse(error.to_string(), Some(hash)))?;
-        let facts = self.gather(plan, &effects);
-        let facts = facts.map_err(|error| refuse(error.to_string(), Some(hash)))?;
+        let (hash, effects) = self.look_at(plan, peer)?;
+        let facts = self.gather(plan, &effects, Moment::Now);
+        let facts =
+            facts.map_err(|error| Box::new(self.refuse(error.to_string(), Some(hash), peer)))?;
         let (decision, permit) = self.norms.decide(plan, &facts, approvals);
-        let recorded = self.book.lock().write(ReceiptKind::Decision, Some(hash), None, &decision);
-        recorded.map_err(|error| {
+        self.record_decision(&decision)?;
+        Ok((decision, permit, effects))
+    }
+
+    fn record_decision(&self, decision: &Decision) -> Result<(), Box<Reply>> {
+        let plan = Some(decision.plan);
+        self.book.lock().write(ReceiptKind::Decision, plan, None, decision).map_err(|error| {
             let message = format!("the decision cannot be recorded, so nothing is done: {error}");
             Box::new(Reply::Failed { message })
-        })?;
-        Ok((decision, permit, effects))
+        })
     }
 
     fn check_fresh(&self, plan: &Plan, hash: PlanHash) -> Result<(), String> {
@@ -225,6 +263,7 @@ impl Executor {
         &self,
         plan: &Plan,
         effects: &[StepEffect],
+        moment: Moment,
     ) -> Result<norms::Facts, spine::PlanError> {
         let confirmed = evidence::confirmed(plan, effects);
         let approver_keys = lock(&self.keyring).approvers();
@@ -242,19 +281,25 @@ impl Executor {
                 assets: &assets,
                 life_safety: false,
                 ledger_healthy,
-                hub: HubContact::NoHub,
+                hub: self.hub(),
                 approver_keys: &approver_keys,
                 partners: &self.partners,
                 public_core: &self.public_core,
                 never_block: &self.site.never_block,
                 confirmed_evidence: &confirmed,
                 takes_back: &takes_back,
-                break_glass_notified: false,
+                moment,
                 export: None,
                 artifact: None,
                 clock: &*self.clock,
             },
         )
+    }
+
+    /// This host counts only what it did itself. On a site of several machines somebody else must
+    /// count over all of them; until one is heard, no machine acts alone (red lines RL08, RL13).
+    fn hub(&self) -> HubContact {
+        if self.site.fleet_size > 1 { HubContact::Never } else { HubContact::NoHub }
     }
 
     /// What the owner enrolled here: this machine, and a root on its disks that belongs to root.
@@ -306,6 +351,50 @@ impl Executor {
             },
             Err(error) => Reply::Failed { message: error.to_string() },
         }
+    }
+
+    /// Records the site's settings where they are not what was recorded last.
+    fn record_settings(&self, site_policy: Option<&str>) -> Result<(), Failure> {
+        let help = "free disk space, or run `ringfort verify`";
+        let contacts = spine::hash_canonical("contacts", &self.contacts).or_hint(
+            "the contacts have no canonical form",
+            "mend `contacts` in the configuration",
+        )?;
+        let settings = json!({
+            "site": self.site,
+            "contacts": self.contacts.len(),
+            "contacts_digest": contacts,
+            "site_policy": site_policy.map(|text| spine::sha256_hex(text.as_bytes())),
+        });
+        let mut book = self.book.lock();
+        if book.settings() == settings.as_object() {
+            return Ok(());
+        }
+        book.write(ReceiptKind::Settings, None, None, settings)
+            .or_hint("the site's settings cannot be recorded", help)
+    }
+
+    /// Records what somebody says was taken in. A feed informs and ranks; it never authorises, so
+    /// nothing hangs on whether it is true, and who said it stands beside it.
+    fn record_feeds(&self, feeds: &[FeedTaken], peer: Peer) -> Reply {
+        let named = |taken: &FeedTaken| {
+            let name = taken.feed.as_str();
+            (1..=64).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if feeds.len() > FEEDS_MAX || !feeds.iter().all(named) {
+            return self.refuse("these are no snapshots of feeds".into(), None, peer);
+        }
+        for taken in feeds {
+            let body = json!({
+                "feed": taken.feed, "sha256": taken.sha256, "as_of_ms": taken.as_of_ms,
+                "uid": peer.uid,
+            });
+            if let Err(message) = self.book.lock().write(ReceiptKind::Feed, None, None, body) {
+                return Reply::Failed { message };
+            }
+        }
+        Reply::Done { text: format!("{} snapshots are recorded", feeds.len()) }
     }
 
     fn enrol(&self, who: (&str, &str), consent: Option<&Consent>, peer: Peer) -> Reply {

@@ -17,8 +17,8 @@ const CONNECTIONS_MAX: usize = 32;
 const IO_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a quiet connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3_600);
-/// The pause between two looks at the leases.
-const LAPSE_PAUSE: Duration = Duration::from_secs(1);
+/// The pause between two looks at leases and windows.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the socket that the executor listens on; `group` may connect beside root.
 pub fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
@@ -40,7 +40,8 @@ pub fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
 
 /// Serves connections until the process is told to end.
 pub fn serve(executor: &Arc<Executor>, listener: &UnixListener) -> io::Result<()> {
-    spawn_lapser(executor);
+    every_second(executor, Executor::lapse);
+    every_second(executor, Executor::watch);
     let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let stream = stream?;
@@ -60,13 +61,13 @@ pub fn serve(executor: &Arc<Executor>, listener: &UnixListener) -> io::Result<()
     Ok(())
 }
 
-/// Containments lapse at their time, whoever is or is not connected.
-fn spawn_lapser(executor: &Arc<Executor>) {
+/// Containments lapse and windows open at their time, whoever is or is not connected.
+fn every_second(executor: &Arc<Executor>, look: fn(&Executor)) {
     let executor = Arc::clone(executor);
     std::thread::spawn(move || {
         loop {
-            executor.lapse();
-            std::thread::sleep(LAPSE_PAUSE);
+            look(&executor);
+            std::thread::sleep(LOOK_PAUSE);
         }
     });
 }

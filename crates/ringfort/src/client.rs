@@ -1,4 +1,4 @@
-//! The other end of the executor's socket.
+//! The other end of the executor's socket: what asks the executor needs no right of its own.
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::process::Child;
 
 use crate::context::Context;
 use crate::exec::protocol::{Message, Reply, Request, Standing, read_message, write_message};
-use crate::exec::spawn;
 use crate::failure::{Failure, OrHint as _};
+use crate::spawn;
 
 /// Where a running executor listens.
 pub fn socket_path(data_dir: &Path) -> PathBuf {
@@ -54,6 +54,11 @@ impl Client {
                 None => return Err(Failure::new("the executor hung up without an answer", help)),
             }
         }
+    }
+
+    /// Whether no executor was running, so that this one was started for this connection alone.
+    pub fn is_for_this_only(&self) -> bool {
+        self.child.is_some()
     }
 
     /// Asks how the executor stands.

@@ -8,7 +8,9 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use spine::{ActionId, Approval, Decision, HostId, KeyId, OutcomeBody, Plan, PlanHash, RuleId};
+use spine::{
+    ActionId, Approval, Decision, Digest, HostId, KeyId, OutcomeBody, Plan, PlanHash, RuleId,
+};
 
 /// The most bytes of one message.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -32,6 +34,25 @@ pub enum Request {
         plan: Box<Plan>,
         /// Signatures over its hash.
         approvals: Vec<Approval>,
+    },
+    /// Take a plan in that is approved for later, and carry it out by itself then.
+    Hold {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Signatures over its hash.
+        approvals: Vec<Approval>,
+    },
+    /// The plans that wait for a later time.
+    Waiting,
+    /// Let a plan wait no longer. Anybody who reaches the socket may.
+    Withdraw {
+        /// The plan, by its hash.
+        plan: PlanHash,
+    },
+    /// Record that snapshots of feeds were taken in. It says so of itself; it opens nothing.
+    Feeds {
+        /// The snapshots.
+        feeds: Vec<FeedTaken>,
     },
     /// What a dry run of this plan showed.
     DryRun {
@@ -118,6 +139,20 @@ pub enum Reply {
         /// What the norms said.
         decision: Decision,
     },
+    /// To `Hold`: the plan waits and starts by itself.
+    Held {
+        /// What the norms said, as of its start.
+        decision: Decision,
+        /// When it starts, milliseconds since the Unix epoch.
+        opens_ms: i64,
+        /// After when it does not start any more.
+        closes_ms: i64,
+    },
+    /// To `Waiting`.
+    Waiting {
+        /// By hash.
+        plans: Vec<WaitingPlan>,
+    },
     /// To `DryRun`: the stored result, or none.
     DryRun {
         /// The result as the shadow wrote it.
@@ -128,7 +163,7 @@ pub enum Reply {
         /// Newest first.
         actions: Vec<ActionSummary>,
     },
-    /// To `Enrol`, `Stop` and `Resume`.
+    /// To `Enrol`, `Stop`, `Resume`, `Withdraw` and `Feeds`.
     Done {
         /// What was done, in plain words.
         text: String,
@@ -201,6 +236,35 @@ pub struct ActionSummary {
     pub started_ms: i64,
     /// Whether it can be taken back.
     pub undoable: bool,
+}
+
+/// A plan that waits for a later time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WaitingPlan {
+    /// The plan.
+    pub plan: PlanHash,
+    /// What it is for, in plain words.
+    pub purpose: String,
+    /// The root that it acts on.
+    pub root: String,
+    /// When it starts, milliseconds since the Unix epoch.
+    pub opens_ms: i64,
+    /// After when it does not start any more.
+    pub closes_ms: i64,
+    /// Why the last start did not come about, if one was tried.
+    pub last_try: Option<String>,
+}
+
+/// A snapshot of a feed that was taken in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedTaken {
+    /// The feed's name.
+    pub feed: String,
+    /// SHA-256 of what was taken in.
+    pub sha256: Digest,
+    /// Of when it is, milliseconds since the Unix epoch.
+    pub as_of_ms: i64,
 }
 
 /// Writes one message.
