@@ -1,4 +1,5 @@
-//! Package ecosystems and the package manager's own metadata: bytes in, packages out.
+//! Package ecosystems, the package manager's own metadata, and logs: bytes in, packages and events
+//! out.
 //!
 //! | module | holds |
 //! |---|---|
@@ -10,6 +11,8 @@
 //! | [`deb822`] | stanzas of Debian control files, streaming |
 //! | [`apt`] | apt's sources, lists, releases, packages, and a compact index of them |
 //! | [`deb`] | what is inside a `.deb`: control fields, conffiles, paths, changelog |
+//! | [`log`] | what a log source is; opening, unpacking and reading files of logs |
+//! | [`log_registry`] | every log source: one file of `src/logs` each, listed by the build script |
 //! | [`unpack`] | bounded decompression |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
@@ -31,6 +34,7 @@ pub mod deb822;
 pub mod ecosystem;
 pub mod inventory;
 pub mod limits;
+pub mod log;
 pub mod os_release;
 pub mod tree;
 pub mod unpack;
@@ -42,8 +46,16 @@ pub mod registry {
     include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 }
 
+/// Every log source, one module each.
+pub mod log_registry {
+    use crate::log::LogSource;
+
+    include!(concat!(env!("OUT_DIR"), "/log_registry.rs"));
+}
+
 pub use ecosystem::{Ecosystem, Flag, Found, Input, ReadError, ReadOutcome, Unresolved};
 pub use inventory::{Inventory, Scope, scan};
+pub use log::{LogSource, Record};
 pub use tree::{MemoryTree, RootTree, Tree, TreeError};
 
 #[cfg(test)]
