@@ -61,4 +61,10 @@ pub use tree::{MemoryTree, RootTree, Tree, TreeError};
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod log_corpus_tests;
+#[cfg(test)]
+mod log_walk_tests;
+#[cfg(test)]
+mod ocsf_schema_tests;
+#[cfg(test)]
 mod walk_tests;

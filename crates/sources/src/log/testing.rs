@@ -4,16 +4,18 @@ use std::io::{self, Read};
 
 /// A stream that repeats a pattern, made while it is read: large inputs in no memory.
 pub struct Repeat {
-    pattern: &'static [u8],
-    at: u64,
-    len: u64,
+    block: Vec<u8>,
+    period: usize,
+    left: u64,
+    phase: usize,
     tail: &'static [u8],
 }
 
 impl Repeat {
     /// `len` bytes of the pattern.
-    pub fn new(pattern: &'static [u8], len: u64) -> Self {
-        Self { pattern, at: 0, len, tail: b"" }
+    pub fn new(pattern: &[u8], len: u64) -> Self {
+        let block = pattern.repeat(1 + (64 << 10) / pattern.len());
+        Self { block, period: pattern.len(), left: len, phase: 0, tail: b"" }
     }
 
     /// The same, then these bytes.
@@ -24,15 +26,15 @@ impl Repeat {
 
 impl Read for Repeat {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.len {
+        if self.left == 0 {
             return self.tail.read(buf);
         }
-        let phase = usize::try_from(self.at % self.pattern.len() as u64).unwrap();
-        let left = usize::try_from(self.len - self.at).unwrap_or(usize::MAX);
-        let count = left.min(buf.len());
-        let bytes = self.pattern.iter().cycle().skip(phase);
-        buf.iter_mut().zip(bytes).take(count).for_each(|(place, byte)| *place = *byte);
-        self.at += count as u64;
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let mut block = &self.block[self.phase..];
+        block = &block[..block.len().min(left)];
+        let count = block.read(buf)?;
+        self.left -= count as u64;
+        self.phase = (self.phase + count) % self.period;
         Ok(count)
     }
 }
