@@ -10,6 +10,7 @@
 //! | [`debian_tracker`] | Debian DSA and DLA lists, and the security tracker's JSON |
 //! | [`purl`] | package URLs |
 //! | [`cvss`] | CVSS base scores |
+//! | [`unpack`] | gzip, xz, zstd and LZ4 streams, each with a limit of what comes out |
 //! | [`limits`] | the written limit of every reader |
 //!
 //! Architecture invariant: no I/O of its own (large inputs come through a reader that the caller
@@ -34,6 +35,7 @@ pub mod osv;
 pub mod purl;
 pub mod rustsec;
 mod streaming;
+pub mod unpack;
 pub mod vulnrichment;
 
 pub use error::FormatError;

@@ -43,3 +43,8 @@ pub const DEBIAN_PACKAGES_MAX: usize = 500_000;
 pub const PURL_BYTES_MAX: usize = 8_192;
 /// Bytes of a CVSS vector.
 pub const CVSS_BYTES_MAX: usize = 1_024;
+
+/// Memory that one xz stream may ask for, bytes (the largest preset needs 65 MiB).
+pub const XZ_MEMORY_MAX: u64 = 128 << 20;
+/// Binary logarithm of the largest zstd window (the default of the tools is 27: 128 MiB).
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;

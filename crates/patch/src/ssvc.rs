@@ -198,14 +198,17 @@ fn exposure(inputs: &RiskInputs) -> (Exposure, Vec<String>) {
 }
 
 fn explain_attack(cve: &CveIntel, count: usize, why: &mut Vec<String>) {
-    let name = if cve.cve.is_empty() { "The weakness" } else { cve.cve.as_str() };
+    let (name, first) = match cve.cve.as_str() {
+        "" => ("the weakness", "The weakness"),
+        name => (name, name),
+    };
     if count > 1 {
         why.push(format!("The most urgent of {count} weaknesses is {name}."));
     }
     why.push(if cve.ransomware && cve.kev == Some(true) {
-        format!("{name} is being attacked in the wild, also by ransomware crews.")
+        format!("{first} is being attacked in the wild, also by ransomware crews.")
     } else if cve.is_attacked() {
-        format!("{name} is being attacked in the wild.")
+        format!("{first} is being attacked in the wild.")
     } else if cve.exploitation == Some(Exploitation::PublicPoc) {
         format!("Instructions to attack {name} are public.")
     } else if cve.exploitation == Some(Exploitation::None) {

@@ -13,7 +13,6 @@
 //! | [`deb`] | what is inside a `.deb`: control fields, conffiles, paths, changelog |
 //! | [`log`] | what a log source is; opening, unpacking and reading files of logs |
 //! | [`log_registry`] | every log source: one file of `src/logs` each, listed by the build script |
-//! | [`unpack`] | bounded decompression |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
 //! Architecture invariant: no network, no processes, no clock, no panic on any input; what cannot
@@ -37,7 +36,6 @@ pub mod limits;
 pub mod log;
 pub mod os_release;
 pub mod tree;
-pub mod unpack;
 
 /// Every ecosystem, one module each.
 pub mod registry {
@@ -52,6 +50,8 @@ pub mod log_registry {
 
     include!(concat!(env!("OUT_DIR"), "/log_registry.rs"));
 }
+
+pub use formats::unpack;
 
 pub use ecosystem::{Ecosystem, Flag, Found, Input, ReadError, ReadOutcome, Unresolved};
 pub use inventory::{Inventory, Scope, scan};

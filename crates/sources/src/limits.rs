@@ -42,10 +42,6 @@ pub const LISTS_FILES_MAX: usize = 10_000;
 pub const VERSIONS_MAX: usize = 2_000_000;
 /// Bytes of an encoded package index.
 pub const INDEX_BYTES_MAX: usize = 512 << 20;
-/// Memory that one xz stream may ask for, bytes (the largest preset needs 65 MiB).
-pub const XZ_MEMORY_MAX: u64 = 128 << 20;
-/// Binary logarithm of the largest zstd window (the default of the tools is 27: 128 MiB).
-pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// Members of the `ar` archive that a `.deb` is.
 pub const AR_MEMBERS_MAX: usize = 64;

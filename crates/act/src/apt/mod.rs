@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use formats::unpack::{Compression, unpack};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use spine::Digest;
@@ -117,7 +118,10 @@ pub(crate) fn make_private(shared: &Shared, root: &Path) -> Result<PathBuf, ActE
 
 /// Calls `each` for every stanza of a file of Debian control data.
 fn stanzas(path: &Path, each: &mut dyn FnMut(&BTreeMap<String, String>)) -> io::Result<()> {
-    let mut reader = BufReader::new(fs::File::open(path)?.take(PARSED_FILE_BYTES_MAX));
+    let name = path.to_string_lossy();
+    let compression = Compression::of_name(&name).map_or(Compression::Plain, |(of, _)| of);
+    let packed = BufReader::new(fs::File::open(path)?);
+    let mut reader = BufReader::new(unpack(compression, packed, PARSED_FILE_BYTES_MAX)?);
     let mut stanza = BTreeMap::new();
     let mut line = Vec::new();
     loop {
@@ -196,7 +200,9 @@ pub(crate) fn offered(
     let doing = || format!("reading `{}`", lists.display());
     for entry in fs::read_dir(lists).during(doing)?.take(LIST_FILES_MAX) {
         let path = entry.during(doing)?.path();
-        if !path.to_string_lossy().ends_with("_Packages") {
+        // apt keeps them compressed where the machine's settings say so.
+        let name = path.to_string_lossy();
+        if !Compression::of_name(&name).is_some_and(|(_, stem)| stem.ends_with("_Packages")) {
             continue;
         }
         stanzas(&path, &mut |stanza| {

@@ -65,7 +65,7 @@ fn risk(session: &Session<'_>, line: &ScanLine) -> RiskInputs {
     let listening = match in_use {
         Some(in_use) if in_use.exposed => Some(Listening::Network),
         Some(_) => Some(Listening::No),
-        None => whole.then_some(Listening::No),
+        None => live.is_some_and(LiveFacts::knows_listeners).then_some(Listening::No),
     };
     let mapped = if in_use.is_some() { Some(true) } else { whole.then_some(false) };
     let site = session.site();

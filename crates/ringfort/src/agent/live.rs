@@ -85,14 +85,18 @@ impl LiveFacts {
         self.closed == 0 && self.unknown.is_empty()
     }
 
+    /// Whether every socket that other machines reach has a known program. Then a process that
+    /// could not be looked into holds none of them: what it runs listens nowhere.
+    pub fn knows_listeners(&self) -> bool {
+        self.unknown.is_empty()
+            && self.listeners.iter().all(|socket| socket.loopback || socket.program.is_some())
+    }
+
     /// What was looked at and what not, in plain words.
     pub fn coverage(&self) -> String {
         let mut text = format!("looked into {} processes", self.processes - self.closed);
         if self.closed > 0 {
-            text = format!(
-                "could not look into {} of {} processes: needs root",
-                self.closed, self.processes
-            );
+            text = format!("could not look into {} of {} processes", self.closed, self.processes);
         }
         if self.elsewhere > 0 {
             let more = format!("; {} have their own root (containers)", self.elsewhere);
@@ -335,10 +339,27 @@ mod tests {
         let facts = LiveFacts { processes: 9, closed: 2, elsewhere: 3, ..LiveFacts::default() };
         assert_eq!(
             facts.coverage(),
-            "could not look into 2 of 9 processes: needs root; 3 have their own root \
-             (containers)"
+            "could not look into 2 of 9 processes; 3 have their own root (containers)"
         );
         assert!(!facts.is_complete());
+    }
+
+    #[test]
+    fn a_closed_process_matters_for_listening_only_if_a_socket_has_no_program() {
+        let socket = |program: Option<&str>, loopback| Listener {
+            protocol: "tcp".into(),
+            address: IpAddr::from([192, 0, 2, 1]),
+            port: 22,
+            uid: 0,
+            program: program.map(str::to_owned),
+            package: None,
+            loopback,
+        };
+        let mut facts = LiveFacts { processes: 9, closed: 1, ..LiveFacts::default() };
+        facts.listeners = vec![socket(Some("/usr/sbin/sshd"), false), socket(None, true)];
+        assert!(facts.knows_listeners() && !facts.is_complete());
+        facts.listeners.push(socket(None, false));
+        assert!(!facts.knows_listeners());
     }
 
     #[test]

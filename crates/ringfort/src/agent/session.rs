@@ -295,6 +295,15 @@ impl<'a> Session<'a> {
         let mut say = |text: &str| context.progress(text);
         let files = match executor::fetch(client, executor, &self.root, &wanted, &mut say) {
             Ok(files) => files,
+            // One package that cannot be had does not hide what the others fix.
+            Err(_) if batch.len() > 1 => {
+                let mut each = BTreeMap::new();
+                for upgrade in batch {
+                    let one = std::slice::from_ref(upgrade);
+                    each.extend(self.fetch_and_read(client, executor, one)?);
+                }
+                return Ok(each);
+            }
             Err(failure) => {
                 let reason = format!("the update could not be fetched: {}", failure.message);
                 context.warn(&reason);

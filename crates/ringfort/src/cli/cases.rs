@@ -4,8 +4,10 @@
 //! explanation and evidence. `dismiss` and `accept` set a case aside: it comes back when there is
 //! more to it than before.
 
+use std::cmp::Reverse;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use spine::{Case, CaseEvent, Clock as _};
+use spine::{Case, CaseEvent, Clock as _, Priority};
 use store::{CaseFilter, State as _};
 
 use crate::agent::session::open_state;
@@ -62,7 +64,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         return Ok(if case.state.is_open() { Exit::Findings } else { Exit::Done });
     }
     let filter = CaseFilter { open_only: !matches.get_flag("all"), ..CaseFilter::default() };
-    let cases = state.cases(&filter).or_hint("the cases do not read", help)?;
+    let mut cases = state.cases(&filter).or_hint("the cases do not read", help)?;
     let hosts = state.hosts().or_hint("the hosts do not read", help)?;
     if hosts.is_empty() {
         return Err(Failure::unknown("nothing was scanned yet", help));
@@ -76,6 +78,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
             context.warn(inert(doubt.as_str().unwrap_or_default()));
         }
     }
+    cases.sort_by(|a, b| rank(a).cmp(&rank(b)));
     for case in &cases {
         if context.json {
             context.print_json(case)?;
@@ -90,7 +93,22 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         };
         return Ok(if hosts.iter().any(doubt) { Exit::Unknown } else { Exit::Done });
     }
+    if let Some(first) = cases.iter().find(|case| case.state.is_open()) {
+        let id = first.id.to_string();
+        let id = id.get(..8).unwrap_or(&id);
+        let (all, subject) = (cases.len(), inert(&first.subject));
+        context.progress(format!(
+            "{all} cases; why the first one matters: `ringfort cases {id}`; to fix it: `ringfort \
+             patch {subject}`"
+        ));
+    }
     Ok(Exit::Findings)
+}
+
+/// The order in which cases are shown: the most urgent first, among equals the one that is known
+/// to close most weaknesses, then by name.
+fn rank(case: &Case) -> (Reverse<Priority>, Reverse<usize>, &str) {
+    (Reverse(case.priority), Reverse(case.ids.len()), &case.subject)
 }
 
 fn show(context: &Context, case: &Case) -> Result<(), Failure> {
@@ -116,7 +134,6 @@ fn show(context: &Context, case: &Case) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spine::Priority;
 
     #[test]
     fn setting_aside_needs_a_case() {

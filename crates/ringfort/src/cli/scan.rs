@@ -126,7 +126,8 @@ fn summary(context: &Context, session: &Session<'_>, lines: &[ScanLine]) {
         count(Status::Unknown),
     ));
     if let Some(live) = &session.scan.live {
-        context.progress(live.coverage());
+        let more = if rustix::process::geteuid().is_root() { "" } else { "; root sees the others" };
+        context.progress(live.coverage() + if live.closed > 0 { more } else { "" });
         if let Some(kernel) = &live.kernel
             && kernel.restart_needed() == Some(true)
         {
