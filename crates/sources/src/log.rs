@@ -11,9 +11,9 @@ pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod ocsf;
-pub(crate) mod time;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod time;
 pub(crate) mod unix;
 pub(crate) mod windows;
 pub(crate) mod zeek;
@@ -35,8 +35,7 @@ use crate::limits::{BAD_PLACES_MAX, RECORDS_MAX};
 pub type Sink<'a> = dyn FnMut(Record) -> ControlFlow<()> + 'a;
 
 /// Reads a stream of records.
-pub type Read =
-    fn(&mut dyn BufRead, &Context<'_>, &mut Sink<'_>) -> Result<Counts, LogError>;
+pub type Read = fn(&mut dyn BufRead, &Context<'_>, &mut Sink<'_>) -> Result<Counts, LogError>;
 
 /// The descriptor of a log source.
 #[derive(Clone, Copy, Debug)]

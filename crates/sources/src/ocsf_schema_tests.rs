@@ -188,7 +188,8 @@ impl Schema {
         }
         let attributes = self.attributes(pool, name);
         for (key, attribute) in &attributes {
-            if attribute.get("requirement").is_some_and(|r| r == "required") && !map.contains_key(key)
+            if attribute.get("requirement").is_some_and(|r| r == "required")
+                && !map.contains_key(key)
             {
                 problems.push(format!("{place}.{key} is required"));
             }
@@ -259,9 +260,7 @@ impl Schema {
             "float_t" => value.is_number(),
             "port_t" => value.as_u64().is_some_and(|port| port <= 65_535),
             "json_t" => true,
-            "ip_t" => value
-                .as_str()
-                .is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok()),
+            "ip_t" => value.as_str().is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok()),
             kind if self.types.contains_key(kind) => value.is_string(),
             _ => false,
         }

@@ -12,13 +12,15 @@ pub(crate) struct Window<'r> {
     buffer: Vec<u8>,
     start: usize,
     ended: bool,
+    /// An error that came after good bytes: the next call says it.
+    error: Option<io::Error>,
     /// The number of the line on which the window begins, from 1.
     line: u64,
 }
 
 impl<'r> Window<'r> {
     pub fn new(input: &'r mut dyn BufRead) -> Self {
-        Self { input, buffer: Vec::new(), start: 0, ended: false, line: 1 }
+        Self { input, buffer: Vec::new(), start: 0, ended: false, error: None, line: 1 }
     }
 
     /// What is in the window.
@@ -33,6 +35,10 @@ impl<'r> Window<'r> {
 
     /// Reads more; `false` at the end of the stream.
     pub fn fill(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.error.take() {
+            self.ended = true;
+            return Err(error);
+        }
         if self.ended {
             return Ok(false);
         }
@@ -45,8 +51,10 @@ impl<'r> Window<'r> {
             let bytes = match self.input.fill_buf() {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // What came before the error is still good; the next call meets it again.
-                Err(_) if added > 0 => return Ok(true),
+                Err(error) if added > 0 => {
+                    self.error = Some(error);
+                    return Ok(true);
+                }
                 Err(error) => return Err(error),
             };
             if bytes.is_empty() {
@@ -81,15 +89,5 @@ impl<'r> Window<'r> {
                 return Ok(());
             }
         }
-    }
-
-    /// Whether the window, after `skip` bytes, goes on with `prefix`.
-    pub fn starts_with(&mut self, prefix: &[u8]) -> io::Result<bool> {
-        while self.data().len() < prefix.len() {
-            if !self.fill()? {
-                break;
-            }
-        }
-        Ok(self.data().starts_with(prefix))
     }
 }

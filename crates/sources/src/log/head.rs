@@ -80,7 +80,7 @@ fn first_object(bytes: &[u8]) -> Option<Map<String, Value>> {
             _ => None,
         })
     };
-    let wrapped = LISTS.iter().find_map(|list| first(Some(list)).filter(|_| wraps(bytes, list)));
+    let wrapped = LISTS.iter().find_map(|list| first(Some(*list)).filter(|_| wraps(bytes, list)));
     wrapped.or_else(|| first(None))
 }
 
@@ -88,7 +88,9 @@ fn first_object(bytes: &[u8]) -> Option<Map<String, Value>> {
 fn wraps(bytes: &[u8], list: &str) -> bool {
     let text: Vec<u8> =
         bytes.iter().take(256).filter(|byte| !byte.is_ascii_whitespace()).copied().collect();
-    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).starts_with(format!("{{\"{list}\":[").as_bytes())
+    text.strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(&text)
+        .starts_with(format!("{{\"{list}\":[").as_bytes())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, BufRead};
 use std::ops::ControlFlow;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::bytes::Window;
@@ -120,8 +120,22 @@ impl<'r> Objects<'r> {
     fn skip_between(&mut self) -> io::Result<bool> {
         loop {
             let data = self.window.data();
-            let between =
-                |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']' | b'}' | 0x1e | 0xef | 0xbb | 0xbf);
+            let between = |byte: &u8| {
+                matches!(
+                    byte,
+                    b' ' | b'\t'
+                        | b'\r'
+                        | b'\n'
+                        | b','
+                        | b'['
+                        | b']'
+                        | b'}'
+                        | 0x1e
+                        | 0xef
+                        | 0xbb
+                        | 0xbf
+                )
+            };
             let skip = data.iter().position(|byte| !between(byte)).unwrap_or(data.len());
             self.window.take(skip);
             if !self.window.data().is_empty() {
@@ -151,8 +165,9 @@ impl<'r> Objects<'r> {
             .and_then(|left| rest(tail(left), key))
             .and_then(|left| rest(tail(left), b":"))
             .and_then(|left| rest(tail(left), b"["));
+        let len = data.len();
         if let Some(left) = opened {
-            self.window.take(data.len() - left);
+            self.window.take(len - left);
             self.by_line = false;
         }
         Ok(opened.is_some())
@@ -389,7 +404,7 @@ impl<'de> Visitor<'de> for MapSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let seed = ValueSeed { fields: self.fields, depth: self.depth };
-        let inner = seed.deeper::<A::Error>().map_err(A::Error::custom)?;
+        let inner = seed.deeper::<A::Error>()?;
         let mut map = Map::with_capacity(if self.depth == 0 { 32 } else { 4 });
         while let Some(key) = access.next_key::<String>()? {
             seed.count()?;
@@ -441,7 +456,8 @@ mod tests {
 
     #[test]
     fn a_cut_line_costs_only_itself() {
-        let found = items(b"{\"a\":1}\n{\"b\":\"cut\n{\"c\":1}\n{\"d\":[1,\n{\"e\":1}\nx\n{}", None);
+        let found =
+            items(b"{\"a\":1}\n{\"b\":\"cut\n{\"c\":1}\n{\"d\":[1,\n{\"e\":1}\nx\n{}", None);
         let bad: Vec<_> = found.iter().filter_map(|item| item.as_ref().err()).collect();
         assert_eq!(
             bad,

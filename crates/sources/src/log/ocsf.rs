@@ -162,7 +162,7 @@ impl Event {
         Self {
             time_ms,
             class_uid,
-            activity_id: if class_uid == class::BASE { activity_id.min(OTHER) } else { activity_id },
+            activity_id,
             severity_id: severity::INFORMATIONAL,
             metadata: Object::new().text("version", VERSION).object("product", product),
             body: Object(Map::with_capacity(16)),
@@ -238,10 +238,7 @@ pub(crate) fn file_of_type<'a>(path: impl Into<Option<&'a str>>, type_id: i64) -
 }
 
 /// A process: its id and the path of its program.
-pub(crate) fn process<'a>(
-    pid: impl Into<Option<i64>>,
-    path: impl Into<Option<&'a str>>,
-) -> Object {
+pub(crate) fn process<'a>(pid: impl Into<Option<i64>>, path: impl Into<Option<&'a str>>) -> Object {
     let path = path.into();
     Object::new()
         .int("pid", pid)
@@ -406,7 +403,9 @@ mod tests {
             .objects("d", [Object::new()])
             .texts("e", []);
         assert!(object.is_empty());
-        assert!(file("-").is_none() && user("", "-", "CORP").is_none() && endpoint("-", 1).is_none());
+        assert!(
+            file("-").is_none() && user("", "-", "CORP").is_none() && endpoint("-", 1).is_none()
+        );
     }
 
     #[test]

@@ -38,9 +38,7 @@ impl FileReport {
     /// Whether all of it was read, each record.
     pub fn is_complete(&self) -> bool {
         let read = self.source.is_some() || self.empty;
-        read && self.error.is_none()
-            && self.counts.bad == 0
-            && self.counts.ended_early.is_none()
+        read && self.error.is_none() && self.counts.bad == 0 && self.counts.ended_early.is_none()
     }
 }
 
@@ -64,7 +62,7 @@ pub fn read_file<R: Read + Seek>(
         Ok(len) => len,
         Err(error) => return vec![failed(context.file, &error)],
     };
-    let unpacked = (256 << 20_u64).max(len.saturating_mul(LOG_RATIO_MAX)).min(LOG_BYTES_MAX);
+    let unpacked = (256_u64 << 20).max(len.saturating_mul(LOG_RATIO_MAX)).min(LOG_BYTES_MAX);
     let left = Cell::new(unpacked.max(len));
     let mut opener =
         Opener { context, sink, left: &left, limit: left.get(), reports: Vec::new(), ended: false };

@@ -154,17 +154,47 @@ mod tests {
     #[test]
     fn messages_find_their_class_and_activity() {
         for (program, text, class_uid, activity) in [
-            ("sshd", "Accepted publickey for ann from 192.0.2.7 port 50122 ssh2: ED25519 x", 3_002, 1),
-            ("sshd-session", "Failed password for invalid user bob from 192.0.2.9 port 4 ssh2", 3_002, 1),
-            ("sshd", "pam_unix(sshd:session): session opened for user ann(uid=1000) by ann(uid=0)", 3_002, 1),
+            (
+                "sshd",
+                "Accepted publickey for ann from 192.0.2.7 port 50122 ssh2: ED25519 x",
+                3_002,
+                1,
+            ),
+            (
+                "sshd-session",
+                "Failed password for invalid user bob from 192.0.2.9 port 4 ssh2",
+                3_002,
+                1,
+            ),
+            (
+                "sshd",
+                "pam_unix(sshd:session): session opened for user ann(uid=1000) by ann(uid=0)",
+                3_002,
+                1,
+            ),
             ("sshd", "pam_unix(sshd:session): session closed for user ann", 3_002, 2),
-            ("sudo", "ann : TTY=pts/0 ; PWD=/home/ann ; USER=root ; COMMAND=/usr/bin/id -u", 3_002, 7),
+            (
+                "sudo",
+                "ann : TTY=pts/0 ; PWD=/home/ann ; USER=root ; COMMAND=/usr/bin/id -u",
+                3_002,
+                7,
+            ),
             ("su", "(to root) ann on pts/0", 3_002, 7),
-            ("useradd", "new user: name=eve, UID=1001, GID=1001, home=/home/eve, shell=/bin/sh", 3_001, 1),
+            (
+                "useradd",
+                "new user: name=eve, UID=1001, GID=1001, home=/home/eve, shell=/bin/sh",
+                3_001,
+                1,
+            ),
             ("usermod", "add 'eve' to group 'sudo'", 3_006, 3),
             ("CRON", "(root) CMD (run-parts /etc/cron.hourly)", 1_006, 6),
             ("systemd", "Started nginx.service - A web server.", 6_002, 3),
-            ("kernel", "[UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.1 DST=192.0.2.2 PROTO=TCP SPT=1 DPT=22", 4_001, 5),
+            (
+                "kernel",
+                "[UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.1 DST=192.0.2.2 PROTO=TCP SPT=1 DPT=22",
+                4_001,
+                5,
+            ),
             ("dnsmasq", "query[A] example.org from 192.0.2.7", 4_003, 1),
             ("nginx", "something else", 0, 0),
         ] {
@@ -176,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_failed_login_says_who_and_from_where() {
-        let record = record("sshd", "Failed password for invalid user bob from 192.0.2.9 port 4 ssh2");
+        let record =
+            record("sshd", "Failed password for invalid user bob from 192.0.2.9 port 4 ssh2");
         assert_eq!(record.ocsf["user"]["name"], "bob");
         assert_eq!(record.ocsf["src_endpoint"]["ip"], "192.0.2.9");
         assert_eq!(record.ocsf["src_endpoint"]["port"], 4);

@@ -145,9 +145,7 @@ impl<'a> Entry<'a> {
             .int("packets_out", self.int("orig_pkts"))
             .int("packets_in", self.int("resp_pkts"));
         let duration = match self.raw.get("duration") {
-            Some(Value::Number(number)) => {
-                number.as_f64().and_then(super::time::epoch_s_float)
-            }
+            Some(Value::Number(number)) => number.as_f64().and_then(super::time::epoch_s_float),
             Some(Value::String(text)) => super::time::epoch_s(text),
             _ => None,
         };
@@ -179,14 +177,12 @@ impl<'a> Entry<'a> {
     fn http(&self) -> Event {
         let method = self.text("method").unwrap_or_default();
         let address = url(self.text("host"), self.text("uri").unwrap_or("/"));
-        let request =
-            http_request(method, address, self.text("user_agent"), self.text("referrer"));
+        let request = http_request(method, address, self.text("user_agent"), self.text("referrer"));
         let response = self.int("status_code").map(|code| {
             Object::new().int("code", code).int("body_length", self.int("response_body_len"))
         });
-        self.between(class::HTTP, http_activity(method)).with(|body| {
-            body.object("http_request", request).object("http_response", response)
-        })
+        self.between(class::HTTP, http_activity(method))
+            .with(|body| body.object("http_request", request).object("http_response", response))
     }
 
     fn tls(&self) -> Event {
@@ -202,9 +198,8 @@ impl<'a> Entry<'a> {
     fn ssh(&self) -> Event {
         let success = self.flag("auth_success");
         let status = success.map(|success| if success { SUCCESS } else { FAILURE });
-        self.between(class::SSH, 1).with(|body| {
-            body.int("status_id", status).text("protocol_ver", self.text("version"))
-        })
+        self.between(class::SSH, 1)
+            .with(|body| body.int("status_id", status).text("protocol_ver", self.text("version")))
     }
 
     fn ftp(&self) -> Event {
@@ -218,8 +213,7 @@ impl<'a> Entry<'a> {
             _ => 99,
         };
         self.between(class::FTP, activity_id).with(|body| {
-            body.text("command", self.text("command"))
-                .object("file", file(self.text("arg")))
+            body.text("command", self.text("command")).object("file", file(self.text("arg")))
         })
     }
 
@@ -230,9 +224,7 @@ impl<'a> Entry<'a> {
             .text("subject", self.text("subject"))
             .text("message_uid", self.text("msg_id"));
         self.between(class::EMAIL, 0).with(|body| {
-            body.object("email", email)
-                .int("direction_id", 0)
-                .text("smtp_hello", self.text("helo"))
+            body.object("email", email).int("direction_id", 0).text("smtp_hello", self.text("helo"))
         })
     }
 
@@ -284,9 +276,8 @@ impl<'a> Entry<'a> {
     fn seen_file(&self) -> Event {
         let name = self.text("filename").or_else(|| self.text("fuid")).or_else(|| self.text("id"));
         let hash = |key: &str, algorithm_id: i64| {
-            self.text(key).map(|value| {
-                Object::new().int("algorithm_id", algorithm_id).text("value", value)
-            })
+            self.text(key)
+                .map(|value| Object::new().int("algorithm_id", algorithm_id).text("value", value))
         };
         let hashes = [hash("md5", 1), hash("sha1", 2), hash("sha256", 3)];
         let seen = file(name.unwrap_or("unknown")).map(|file| {
@@ -294,9 +285,8 @@ impl<'a> Entry<'a> {
                 .int("size", self.int("total_bytes"))
                 .objects("hashes", hashes.into_iter().flatten())
         });
-        let ends = |key: &str, own: &str| {
-            self.items(key).first().copied().or_else(|| self.text(own))
-        };
+        let ends =
+            |key: &str, own: &str| self.items(key).first().copied().or_else(|| self.text(own));
         let (source, target) = (ends("tx_hosts", "id.orig_h"), ends("rx_hosts", "id.resp_h"));
         Event::new(class::NETWORK, 6, self.time_ms, PRODUCT).with(|body| {
             body.object("file", seen)

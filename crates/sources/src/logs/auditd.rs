@@ -68,7 +68,10 @@ fn read(
             return Ok(counts);
         }
     }
-    error.map_or(Ok(counts.clone()), |error| cut_short(counts, error))
+    match error {
+        None => Ok(counts),
+        Some(error) => cut_short(counts, error),
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +126,7 @@ mod tests {
         assert_eq!(records[1].raw["a0"], "ls");
         assert_eq!(records[1].raw["syscall_a0"], "55d0");
         assert_eq!(records[1].raw["type"], serde_json::json!(["SYSCALL", "EXECVE"]));
-        assert_eq!(records[1].ocsf["process"]["cmd_line"], "ls \"/tmp/a b/\"".replace("\"/tmp/a b/\"", "\"/tmp/a b/\""));
+        assert_eq!(records[1].ocsf["process"]["cmd_line"], "ls \"/tmp/a b/\"");
         assert_eq!(records[0].raw["a0"], "7ffc");
     }
 
@@ -134,12 +137,16 @@ mod tests {
         );
         let record = &read_all(&text)[0];
         assert_eq!(record.class_uid, 4_001);
-        assert_eq!(record.ocsf["dst_endpoint"], serde_json::json!({"ip": "192.0.2.7", "port": 443}));
+        assert_eq!(
+            record.ocsf["dst_endpoint"],
+            serde_json::json!({"ip": "192.0.2.7", "port": 443})
+        );
     }
 
     #[test]
     fn events_without_end_do_not_pile_up() {
-        let text: String = (0..1_000).map(|n| format!("{}\n", HEAD.replace(":1)", &format!(":{n})")))).collect();
+        let text: String =
+            (0..1_000).map(|n| format!("{}\n", HEAD.replace(":1)", &format!(":{n})")))).collect();
         assert_eq!(read_all(&text).len(), 1_000);
     }
 }

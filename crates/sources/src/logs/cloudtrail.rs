@@ -47,14 +47,12 @@ fn convert(raw: Map<String, Value>, context: &Context<'_>) -> Result<Record, &'s
     let is_sign_in = matches!(name, "ConsoleLogin" | "SwitchRole" | "ExitRole")
         || (text(&raw, "eventSource") == Some("signin.amazonaws.com"));
     let event = if is_sign_in { sign_in(&raw, time_ms, name) } else { call(&raw, time_ms, name) };
-    let event = event
-        .with(|body| body.object("cloud", cloud(&raw)))
-        .metadata(|metadata| {
-            metadata
-                .text("uid", text(&raw, "eventID"))
-                .text("event_code", text(&raw, "eventType"))
-                .text("log_version", text(&raw, "eventVersion"))
-        });
+    let event = event.with(|body| body.object("cloud", cloud(&raw))).metadata(|metadata| {
+        metadata
+            .text("uid", text(&raw, "eventID"))
+            .text("event_code", text(&raw, "eventType"))
+            .text("log_version", text(&raw, "eventVersion"))
+    });
     Ok(event.record(context.host, raw))
 }
 
@@ -71,7 +69,8 @@ fn cloud(raw: &Map<String, Value>) -> Object {
 fn identity(raw: &Map<String, Value>) -> Option<Object> {
     let field = |key: &str| text_at(raw, &["userIdentity", key]);
     let issuer = text_at(raw, &["userIdentity", "sessionContext", "sessionIssuer", "userName"]);
-    let name = field("userName").or(issuer).or_else(|| field("invokedBy")).or_else(|| field("type"));
+    let name =
+        field("userName").or(issuer).or_else(|| field("invokedBy")).or_else(|| field("type"));
     let uid = field("arn").or_else(|| field("principalId"));
     let found = user(name, uid, None)?;
     let key = field("accessKeyId");
@@ -99,8 +98,7 @@ fn sign_in(raw: &Map<String, Value>, time_ms: i64, name: &str) -> Event {
         "SwitchRole" | "ExitRole" => 7,
         _ => 1,
     };
-    let request =
-        Object::new().text("user_agent", text(raw, "userAgent"));
+    let request = Object::new().text("user_agent", text(raw, "userAgent"));
     Event::new(class::AUTHENTICATION, activity_id, time_ms, PRODUCT).with(|body| {
         status(body, raw, failed)
             .object("user", required_user(identity(raw)))
@@ -115,11 +113,33 @@ fn sign_in(raw: &Map<String, Value>, time_ms: i64, name: &str) -> Event {
 /// The activity by the verb with which calls of AWS begin.
 fn activity(name: &str, read_only: Option<bool>) -> u32 {
     const VERBS: [(&str, u32); 27] = [
-        ("Create", 1), ("Put", 1), ("Run", 1), ("Add", 1), ("Generate", 1), ("Import", 1),
-        ("Register", 1), ("Get", 2), ("List", 2), ("Describe", 2), ("Lookup", 2), ("Head", 2),
-        ("Search", 2), ("Update", 3), ("Modify", 3), ("Set", 3), ("Attach", 3), ("Detach", 3),
-        ("Enable", 3), ("Disable", 3), ("Start", 3), ("Stop", 3), ("Authorize", 3), ("Delete", 4),
-        ("Remove", 4), ("Terminate", 4), ("Deregister", 4),
+        ("Create", 1),
+        ("Put", 1),
+        ("Run", 1),
+        ("Add", 1),
+        ("Generate", 1),
+        ("Import", 1),
+        ("Register", 1),
+        ("Get", 2),
+        ("List", 2),
+        ("Describe", 2),
+        ("Lookup", 2),
+        ("Head", 2),
+        ("Search", 2),
+        ("Update", 3),
+        ("Modify", 3),
+        ("Set", 3),
+        ("Attach", 3),
+        ("Detach", 3),
+        ("Enable", 3),
+        ("Disable", 3),
+        ("Start", 3),
+        ("Stop", 3),
+        ("Authorize", 3),
+        ("Delete", 4),
+        ("Remove", 4),
+        ("Terminate", 4),
+        ("Deregister", 4),
     ];
     match (VERBS.iter().find(|(verb, _)| name.starts_with(verb)), read_only) {
         (Some((_, activity_id)), _) => *activity_id,
@@ -190,9 +210,13 @@ mod tests {
 
     #[test]
     fn activities_follow_the_verb() {
-        for (name, activity_id) in
-            [("CreateUser", 1), ("GetObject", 2), ("ModifyVpc", 3), ("DeleteTrail", 4), ("AssumeRole", 99)]
-        {
+        for (name, activity_id) in [
+            ("CreateUser", 1),
+            ("GetObject", 2),
+            ("ModifyVpc", 3),
+            ("DeleteTrail", 4),
+            ("AssumeRole", 99),
+        ] {
             assert_eq!(activity(name, None), activity_id, "{name}");
         }
         assert_eq!(activity("BatchGetItem", Some(true)), 2);

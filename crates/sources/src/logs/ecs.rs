@@ -123,7 +123,9 @@ impl<'a> Document<'a> {
             let service = self.text("process.name").or_else(|| self.text("event.provider"));
             let service = Object::new().text("name", service.unwrap_or("unknown"));
             of(class::AUTHENTICATION, activity_id).with(|body| {
-                self.ends(body).object("user", required_user(self.user())).object("service", service)
+                self.ends(body)
+                    .object("user", required_user(self.user()))
+                    .object("service", service)
             })
         } else if self.get("dns.question.name").is_some() {
             let query = Object::new()
@@ -136,9 +138,8 @@ impl<'a> Document<'a> {
         } else if is("network") || self.get("destination.ip").is_some() {
             let activity_id = self.activity(&[("start", 1), ("end", 2), ("denied", 5)]);
             let activity_id = if activity_id == 0 { 6 } else { activity_id };
-            of(class::NETWORK, activity_id).with(|body| {
-                self.ends(body).object("actor", self.actor(self.process("process")))
-            })
+            of(class::NETWORK, activity_id)
+                .with(|body| self.ends(body).object("actor", self.actor(self.process("process"))))
         } else if is("iam") {
             let activity_id = self.activity(&[("creation", 1), ("deletion", 6), ("change", 99)]);
             of(class::ACCOUNT_CHANGE, activity_id)
@@ -169,8 +170,7 @@ impl<'a> Document<'a> {
         };
         let hashes =
             [hash("file.hash.md5", 1), hash("file.hash.sha1", 2), hash("file.hash.sha256", 3)];
-        let changed = file(path)
-            .map(|file| file.objects("hashes", hashes.into_iter().flatten()));
+        let changed = file(path).map(|file| file.objects("hashes", hashes.into_iter().flatten()));
         of(class::FILE, activity_id).with(|body| {
             body.object("file", changed).object("actor", self.actor(self.process("process")))
         })

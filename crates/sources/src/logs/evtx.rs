@@ -5,12 +5,12 @@
 //! `Provider_Name`, `Computer`, then the event's own data. A log that was not closed, or was cut,
 //! is read as far as it goes: a chunk (64 KiB) or a record that is damaged is counted and left out.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use evtx::{EvtxChunkData, ParserSettings};
+use evtx::{EvtxChunkData, EvtxRecord, ParserSettings};
 use serde_json::{Map, Value};
 
 use crate::limits::EVTX_CHUNK_BYTES;
@@ -48,7 +48,7 @@ fn read(
     if !header.starts_with(MAGIC) {
         return Err(LogError::format("this is no Windows event log: `ElfFile` is missing"));
     }
-    let settings = Arc::new(ParserSettings::new().num_threads(1).indent(false));
+    let settings = Arc::new(ParserSettings::new().indent(false));
     let mut reader = Reader { settings, context, counts: Counts::default(), chunk: 0 };
     loop {
         let mut bytes = Vec::with_capacity(EVTX_CHUNK_BYTES);
@@ -70,7 +70,7 @@ fn read(
 
 /// Reads up to `wanted` bytes; fewer only at the end of the stream.
 fn fill(input: &mut dyn BufRead, bytes: &mut Vec<u8>, wanted: usize) -> std::io::Result<()> {
-    std::io::Read::take(input, wanted as u64).read_to_end(bytes).map(|_| ())
+    input.take(wanted as u64).read_to_end(bytes).map(|_| ())
 }
 
 struct Reader<'r> {
@@ -112,7 +112,7 @@ impl Reader<'_> {
         };
         let mut records = chunk.iter();
         loop {
-            let json = match guard(|| Some(records.next()?.and_then(|r| r.into_json_bytes()))) {
+            let json = match guard(|| Some(records.next()?.and_then(EvtxRecord::into_json_bytes))) {
                 Ok(None) => return ControlFlow::Continue(()),
                 Ok(Some(Ok(record))) => record.data,
                 Ok(Some(Err(error))) => {

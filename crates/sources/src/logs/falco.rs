@@ -12,9 +12,7 @@ use crate::log::ocsf::{
     Event, Object, Os, PROCESS_ID, Product, class, device_with_os, endpoint, file, finding,
     process, severity, user,
 };
-use crate::log::{
-    Context, Counts, Head, LogError, LogSource, Record, Sink, text, time, value_int,
-};
+use crate::log::{Context, Counts, Head, LogError, LogSource, Record, Sink, text, time, value_int};
 
 /// The descriptor.
 pub const SOURCE: LogSource = LogSource {
@@ -93,9 +91,8 @@ fn evidence(fields: &Map<String, Value>) -> Object {
         .text("working_directory", field("proc.cwd"))
         .object("user", account.clone())
         .object("parent_process", parent);
-    let container = Object::new()
-        .text("uid", field("container.id"))
-        .text("name", field("container.name"));
+    let container =
+        Object::new().text("uid", field("container.id")).text("name", field("container.name"));
     Object::new()
         .object("process", own)
         .object("user", account)

@@ -38,7 +38,10 @@ mod tests {
 
     #[test]
     fn a_message_of_bytes_is_read_as_text() {
-        let line = br#"{"__REALTIME_TIMESTAMP":"1772352000000000","SYSLOG_IDENTIFIER":"sshd","MESSAGE":[70,97,105,108,101,100,32,112,97,115,115,119,111,114,100,32,102,111,114,32,255,32,102,114,111,109,32,49,46,50,46,51,46,52,32,112,111,114,116,32,53]}"#;
+        // "Invalid user", a byte that is no text, " from 192.0.2.4".
+        let line = br#"{"__REALTIME_TIMESTAMP":"1772352000000000","SYSLOG_IDENTIFIER":"sshd",
+            "MESSAGE":[73,110,118,97,108,105,100,32,117,115,101,114,32,255,32,102,114,111,109,32,
+            49,57,50,46,48,46,50,46,52]}"#;
         let mut found = None;
         let mut sink = |record: Record| {
             found = Some(record);

@@ -80,24 +80,20 @@ fn view(raw: &Map<String, Value>, kind: &str, time_ms: i64) -> Event {
                 .int("bytes_in", number(&["flow", "bytes_toclient"]))
                 .int("packets_out", number(&["flow", "pkts_toserver"]))
                 .int("packets_in", number(&["flow", "pkts_toclient"]));
-            of(class::NETWORK, 2).with(|body| {
-                body.object("traffic", traffic).text("app_name", text(&["app_proto"]))
-            })
+            of(class::NETWORK, 2)
+                .with(|body| body.object("traffic", traffic).text("app_name", text(&["app_proto"])))
         }
         "dns" => dns(raw, time_ms),
         "http" => {
             let method = text(&["http", "http_method"]).unwrap_or_default();
-            let address =
-                url(text(&["http", "hostname"]), text(&["http", "url"]).unwrap_or("/"));
+            let address = url(text(&["http", "hostname"]), text(&["http", "url"]).unwrap_or("/"));
             let agent = text(&["http", "http_user_agent"]);
-            let request =
-                http_request(method, address, agent, text(&["http", "http_refer"]));
+            let request = http_request(method, address, agent, text(&["http", "http_refer"]));
             let response = number(&["http", "status"]).map(|code| {
                 Object::new().int("code", code).int("body_length", number(&["http", "length"]))
             });
-            of(class::HTTP, http_activity(method)).with(|body| {
-                body.object("http_request", request).object("http_response", response)
-            })
+            of(class::HTTP, http_activity(method))
+                .with(|body| body.object("http_request", request).object("http_response", response))
         }
         "tls" => {
             let tls = text(&["tls", "version"]).map(|version| {
@@ -141,8 +137,8 @@ fn alert(raw: &Map<String, Value>, time_ms: i64) -> Event {
         Some(3) => severity::LOW,
         _ => severity::UNKNOWN,
     };
-    let info = finding(&id, title, Some(title))
-        .texts("types", text_at(raw, &["alert", "category"]));
+    let info =
+        finding(&id, title, Some(title)).texts("types", text_at(raw, &["alert", "category"]));
     Event::new(class::DETECTION_FINDING, 1, time_ms, PRODUCT).severity(severity_id).with(|body| {
         body.object("finding_info", info)
             .objects("evidences", [ends(Object::new(), raw)])

@@ -170,10 +170,12 @@ fn rfc3164<'a>(rest: &'a str, context: &Context<'_>) -> Option<Parsed<'a>> {
     let (host, rest) = rest.split_once(' ')?;
     // The program ends at the first colon; a message without one has no program.
     let (program, pid, text) = match rest.split_once(": ").or_else(|| rest.split_once(':')) {
-        Some((tag, text)) if !tag.contains(' ') || tag.ends_with(']') => match tag.split_once('[') {
-            Some((program, pid)) => (program, pid.trim_end_matches(']').parse().ok(), text),
-            None => (tag, None, text),
-        },
+        Some((tag, text)) if !tag.contains(' ') || tag.ends_with(']') => {
+            match tag.split_once('[') {
+                Some((program, pid)) => (program, pid.trim_end_matches(']').parse().ok(), text),
+                None => (tag, None, text),
+            }
+        }
         _ => ("", None, rest),
     };
     let message = Message { time_ms, host, program, pid, text, severity: None };

@@ -156,12 +156,10 @@ impl Request<'_> {
         let host = self.vhost.and_then(|vhost| vhost.split(':').next());
         let agent = self.agent.as_deref();
         let request = http_request(method, url(host, target), agent, self.referrer.as_deref());
-        let response = self
-            .status
-            .map(|code| Object::new().int("code", code).int("body_length", self.bytes));
+        let response =
+            self.status.map(|code| Object::new().int("code", code).int("body_length", self.bytes));
         let actor = Object::new().object("user", user(self.user, None, None));
-        let status =
-            self.status.map(|status| if status < 400 { SUCCESS } else { FAILURE });
+        let status = self.status.map(|status| if status < 400 { SUCCESS } else { FAILURE });
         Event::new(class::HTTP, http_activity(method), self.time_ms, PRODUCT).with(|body| {
             body.object("src_endpoint", endpoint(self.client, None))
                 .object("http_request", request.text("version", version))
@@ -192,7 +190,10 @@ mod tests {
         assert_eq!(combined["cs-user-agent"], "curl/8 \"x\"");
         assert_eq!(combined["sc-status"], 200);
         let vhost = raw(&format!("www.example:443 {line}"));
-        assert_eq!((&vhost["cs-host"], &vhost["c-ip"]), (&"www.example:443".into(), &"192.0.2.1".into()));
+        assert_eq!(
+            (&vhost["cs-host"], &vhost["c-ip"]),
+            (&"www.example:443".into(), &"192.0.2.1".into())
+        );
     }
 
     #[test]

@@ -167,7 +167,8 @@ mod tests {
             },
             "EventData": {"ProcessId": "7", "Image": "C:\\x.exe", "CommandLine": "x -y"}
         }});
-        let records: Vec<_> = [flat, beats, dumped].into_iter().map(|e| record(e).unwrap()).collect();
+        let records: Vec<_> =
+            [flat, beats, dumped].into_iter().map(|e| record(e).unwrap()).collect();
         for record in &records {
             assert_eq!(record.class_uid, 1_007);
             assert_eq!(record.host, "pc1.corp.example");

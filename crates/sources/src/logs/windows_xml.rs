@@ -6,8 +6,8 @@
 use std::io::{self, BufRead};
 use std::ops::ControlFlow;
 
-use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 use serde_json::{Map, Value};
 
 use crate::limits::{FIELDS_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX};
@@ -83,7 +83,7 @@ impl Elements<'_> {
                 let end = searched + at + b"</Event>".len();
                 let element = data.get(..end).unwrap_or_default().to_vec();
                 // Another one that begins inside means that this one was cut.
-                let inner = element.get(1..).and_then(|inner| event_start(inner));
+                let inner = element.get(1..).and_then(event_start);
                 self.window.take(inner.map_or(end, |at| at + 1));
                 let cut = "another event begins inside this one";
                 return Ok(Some(inner.map_or(Ok(element), |_| Err(cut))));
@@ -207,7 +207,9 @@ fn element(start: &BytesStart<'_>, fields: &mut usize) -> Result<Element, String
         *fields += 1;
         let attribute = attribute.map_err(|error| error.to_string())?;
         let key = attribute.key.local_name().into_inner();
-        let value = attribute.unescape_value().map_err(|error| error.to_string())?;
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(|error| error.to_string())?;
         if key == "Name" && element.name == "Data" {
             element.label = Some(value.into_owned());
         } else {

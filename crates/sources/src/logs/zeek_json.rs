@@ -23,9 +23,7 @@ pub const SOURCE: LogSource = LogSource {
 
 fn wants(head: &Head<'_>) -> bool {
     head.has_keys(&["ts"])
-        && ["uid", "_path", "id.orig_h", "fuid", "note"]
-            .iter()
-            .any(|key| head.has_keys(&[key]))
+        && ["uid", "_path", "id.orig_h", "fuid", "note"].iter().any(|key| head.has_keys(&[key]))
 }
 
 fn read(

@@ -53,8 +53,20 @@ pub(crate) fn parse_line(line: &str) -> Option<AuditRecord> {
 
 /// Fields that hold text of others and are in hexadecimal where it has spaces or quotes.
 const ENCODED: [&str; 14] = [
-    "name", "exe", "comm", "cwd", "proctitle", "acct", "cmd", "path", "key", "dir", "file", "data",
-    "watch", "old-name",
+    "name",
+    "exe",
+    "comm",
+    "cwd",
+    "proctitle",
+    "acct",
+    "cmd",
+    "path",
+    "key",
+    "dir",
+    "file",
+    "data",
+    "watch",
+    "old-name",
 ];
 
 fn add_fields(text: &str, arguments: bool, fields: &mut Vec<(String, String)>) {

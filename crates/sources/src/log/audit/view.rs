@@ -115,8 +115,7 @@ impl<'a> View<'a> {
     fn syscall(&self, syscall: &'a AuditRecord, act: Act) -> Option<Event> {
         Some(match act {
             Act::Execute => self.launch(syscall),
-            Act::Connect => self.network(syscall, 1)?,
-            Act::Accept => self.network(syscall, 1)?,
+            Act::Connect | Act::Accept => self.network(syscall, 1)?,
             Act::Bind => self.network(syscall, 7)?,
             Act::Trace => self.on_process(syscall, 3, "a1"),
             Act::Kill => self.on_process(syscall, 2, "a0"),
@@ -131,9 +130,8 @@ impl<'a> View<'a> {
                 let file = file_of_type(name.unwrap_or("unknown"), 1);
                 let driver = Object::new().object("file", file);
                 let activity_id = if act == Act::LoadModule { 1 } else { 2 };
-                self.of(class::KERNEL_EXTENSION, activity_id).with(|body| {
-                    body.object("driver", driver).object("actor", self.actor(syscall))
-                })
+                self.of(class::KERNEL_EXTENSION, activity_id)
+                    .with(|body| body.object("driver", driver).object("actor", self.actor(syscall)))
             }
             file => self.on_file(syscall, file)?,
         })
@@ -169,7 +167,8 @@ impl<'a> View<'a> {
             .object("parent_process", parent.clone());
         let login = uid_user(syscall, "auid", "AUID").or_else(|| uid_user(syscall, "uid", "UID"));
         let actor = Object::new().object("process", parent).object("user", required_user(login));
-        self.of(class::PROCESS, 1).with(|body| body.object("process", started).object("actor", actor))
+        self.of(class::PROCESS, 1)
+            .with(|body| body.object("process", started).object("actor", actor))
     }
 
     fn on_process(&self, syscall: &AuditRecord, activity_id: u32, argument: &str) -> Event {
@@ -264,15 +263,20 @@ impl<'a> View<'a> {
             "SERVICE_STOP" => (class::APPLICATION_LIFECYCLE, 4),
             _ => return None,
         };
-        let event = self.of(class_uid, activity_id).with(|body| {
-            body.int("status_id", status_id).object("actor", actor)
-        });
+        let event = self
+            .of(class_uid, activity_id)
+            .with(|body| body.int("status_id", status_id).object("actor", actor));
         Some(event.with(|body| match class_uid {
             class::APPLICATION_LIFECYCLE => {
-                body.object("app", Object::new().text("name", record.get("unit").unwrap_or("unknown")))
+                body.object(
+                    "app",
+                    Object::new().text("name", record.get("unit").unwrap_or("unknown")),
+                )
             }
-            class::GROUP_MANAGEMENT => body
-                .object("group", Object::new().text("name", record.get("grp").or(name).unwrap_or("unknown"))),
+            class::GROUP_MANAGEMENT => body.object(
+                "group",
+                Object::new().text("name", record.get("grp").or(name).unwrap_or("unknown")),
+            ),
             class::ACCOUNT_CHANGE => body.object("user", account()),
             _ => {
                 let service = record.get("exe").map(crate::log::ocsf::base_name);
@@ -355,7 +359,8 @@ fn socket_address(record: &AuditRecord) -> Option<(String, Option<i64>)> {
         [10, 0] => {
             let address: [u8; 16] = *bytes.get(8..24)?.first_chunk()?;
             let address = std::net::Ipv6Addr::from(address);
-            let address = address.to_ipv4_mapped().map_or_else(|| address.to_string(), |v4| v4.to_string());
+            let address =
+                address.to_ipv4_mapped().map_or_else(|| address.to_string(), |v4| v4.to_string());
             Some((address, port(&bytes)))
         }
         _ => None,

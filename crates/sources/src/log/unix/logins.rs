@@ -98,7 +98,13 @@ fn pam<'a>(message: &Message<'a>) -> Option<Login<'a>> {
     }
     if let Some(rest) = text.strip_prefix("session closed for user ") {
         let status_id = Some(SUCCESS);
-        return Some(Login { activity_id: 2, status_id, user: name(rest), service, ..Login::default() });
+        return Some(Login {
+            activity_id: 2,
+            status_id,
+            user: name(rest),
+            service,
+            ..Login::default()
+        });
     }
     if text.starts_with("authentication failure;") {
         return Some(Login {

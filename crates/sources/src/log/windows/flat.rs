@@ -71,12 +71,7 @@ fn system_name(element: &str, attribute: String) -> String {
 
 /// Event data: `EventData`, `UserData`, and what stands in them. Elements that only hold others
 /// leave no name behind.
-pub(crate) fn flatten_data(
-    key: String,
-    value: Value,
-    flat: &mut Map<String, Value>,
-    depth: usize,
-) {
+pub(crate) fn flatten_data(key: String, value: Value, flat: &mut Map<String, Value>, depth: usize) {
     match value {
         Value::Object(mut inner) if depth < 8 => {
             if let Some(attributes) = inner.remove("#attributes")

@@ -273,10 +273,8 @@ fn registry(fields: Fields<'_>) -> Event {
         "%%1906" => 4,
         _ => 3,
     };
-    let value = Object::new()
-        .text("path", path)
-        .text("name", name)
-        .text("data", fields.text("NewValue"));
+    let value =
+        Object::new().text("path", path).text("name", name).text("data", fields.text("NewValue"));
     fields
         .of(class::REGISTRY_VALUE, activity_id)
         .with(|body| body.object("reg_value", value).object("actor", subject(fields)))

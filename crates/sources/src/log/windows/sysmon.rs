@@ -93,10 +93,8 @@ fn other_process(fields: Fields<'_>, activity_id: u32) -> Event {
     let either = |id: &str, image: &str, guid: &str, other: &str| {
         fields.process(id, image, guid).or_else(|| fields.process(id, image, other))
     };
-    let source =
-        either("SourceProcessId", "SourceImage", "SourceProcessGuid", "SourceProcessGUID");
-    let target =
-        either("TargetProcessId", "TargetImage", "TargetProcessGuid", "TargetProcessGUID");
+    let source = either("SourceProcessId", "SourceImage", "SourceProcessGuid", "SourceProcessGUID");
+    let target = either("TargetProcessId", "TargetImage", "TargetProcessGuid", "TargetProcessGUID");
     let user = named_user(fields.text("SourceUser"));
     of(class::PROCESS, activity_id, fields).with(|body| {
         body.object("process", required_process(target)).object("actor", actor(source, user))

@@ -103,8 +103,7 @@ fn found(fields: Fields<'_>) -> Event {
 fn dns(fields: Fields<'_>) -> Event {
     let name = fields.text("QueryName").unwrap_or("unknown");
     fields.of(class::DNS, 1).with(|body| {
-        body.object("query", Object::new().text("hostname", name))
-            .object("actor", writer(fields))
+        body.object("query", Object::new().text("hostname", name)).object("actor", writer(fields))
     })
 }
 
