@@ -3,12 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "this module starts ringfort's own processes")]
 
 use std::ffi::OsStr;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The user and group id that unprivileged parts run under when started by root and no user
@@ -70,23 +71,66 @@ pub fn agent(args: &[&str], uid: Option<u32>) -> io::Result<Child> {
     command.spawn()
 }
 
+/// A worker that has its job and works.
+struct Working {
+    child: Child,
+    stdout: ChildStdout,
+    feeder: JoinHandle<io::Result<()>>,
+    errors: JoinHandle<String>,
+}
+
+impl Working {
+    /// Starts a worker and hands it its job on standard input.
+    fn start(args: &[&str], job: &[u8]) -> io::Result<Self> {
+        let mut command = clean(THIS_PROGRAM);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let job = job.to_vec();
+        let feeder = std::thread::spawn(move || stdin.write_all(&job));
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            // What is not text is of no use in a message.
+            let _ = stderr.take(64 << 10).read_to_string(&mut text);
+            text
+        });
+        Ok(Self { child, stdout, feeder, errors })
+    }
+}
+
+/// Waits for a worker's end; kills it first if what it said cannot be used.
+fn end<T>(
+    mut child: Child,
+    feeder: JoinHandle<io::Result<()>>,
+    errors: JoinHandle<String>,
+    output: io::Result<T>,
+) -> io::Result<T> {
+    if output.is_err() {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    // A worker that died early did not read its whole job; its status tells more.
+    let _ = feeder.join();
+    let errors = errors.join().unwrap_or_default();
+    let output = output?;
+    if status.success() {
+        Ok(output)
+    } else {
+        Err(io::Error::other(format!("the worker ended with {status}: {}", errors.trim())))
+    }
+}
+
+fn too_long(what: &str, timeout: Duration) -> io::Error {
+    let text = format!("the worker {what} {} s", timeout.as_secs());
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
 /// Runs a worker: hands it a job on standard input, takes its standard output, and kills it when
 /// it takes too long.
 pub fn worker(args: &[&str], job: &[u8], timeout: Duration) -> io::Result<Vec<u8>> {
-    let mut command = clean(THIS_PROGRAM);
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    let job = job.to_vec();
-    let feeder = std::thread::spawn(move || stdin.write_all(&job));
-    let errors = std::thread::spawn(move || {
-        let mut text = String::new();
-        // What is not text is of no use in a message.
-        let _ = stderr.take(64 << 10).read_to_string(&mut text);
-        text
-    });
+    let Working { child, stdout, feeder, errors } = Working::start(args, job)?;
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut output = Vec::new();
@@ -95,20 +139,47 @@ pub fn worker(args: &[&str], job: &[u8], timeout: Duration) -> io::Result<Vec<u8
         let _ = sender.send(read.map(|_| output));
     });
     let output = receiver.recv_timeout(timeout);
-    if output.is_err() {
-        child.kill()?;
-    }
-    let status = child.wait()?;
-    // A worker that died early did not read its whole job; its status tells more.
-    let _ = feeder.join();
-    let errors = errors.join().unwrap_or_default();
-    let output = output.map_err(|_| {
-        let text = format!("the worker took longer than {} s", timeout.as_secs());
-        io::Error::new(io::ErrorKind::TimedOut, text)
-    })??;
-    if status.success() {
-        Ok(output)
-    } else {
-        Err(io::Error::other(format!("the worker ended with {status}: {}", errors.trim())))
-    }
+    let output = output.unwrap_or_else(|_| Err(too_long("took longer than", timeout)));
+    end(child, feeder, errors, output)
+}
+
+/// Runs a worker that says what it has in lines, and hands over each as it comes. A worker that is
+/// silent for longer than `silence` is killed, and so is one whose line is over `line_bytes_max`.
+pub fn worker_lines(
+    args: &[&str],
+    job: &[u8],
+    silence: Duration,
+    line_bytes_max: u64,
+    each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let Working { child, stdout, feeder, errors } = Working::start(args, job)?;
+    // A full channel holds the worker back: what it says is never piled up here.
+    let (sender, receiver) = std::sync::mpsc::sync_channel(64);
+    std::thread::spawn(move || {
+        let mut stdout = io::BufReader::with_capacity(256 << 10, stdout);
+        loop {
+            let mut line = Vec::new();
+            let read = (&mut stdout).take(line_bytes_max).read_until(b'\n', &mut line);
+            let ends = matches!(read, Ok(0) | Err(_));
+            if sender.send(read.map(|_| line)).is_err() || ends {
+                return;
+            }
+        }
+    });
+    let output = loop {
+        match receiver.recv_timeout(silence) {
+            Ok(Ok(line)) if line.is_empty() => break Ok(()),
+            Ok(Ok(line)) if line.ends_with(b"\n") => match each(&line) {
+                Ok(()) => {}
+                Err(error) => break Err(error),
+            },
+            Ok(Ok(_)) => {
+                break Err(io::Error::other("the worker's line has no end, or is too long"));
+            }
+            Ok(Err(error)) => break Err(error),
+            Err(_) => break Err(too_long("said nothing for", silence)),
+        }
+    };
+    drop(receiver);
+    end(child, feeder, errors, output)
 }

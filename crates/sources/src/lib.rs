@@ -1,4 +1,5 @@
-//! Package ecosystems and the package manager's own metadata: bytes in, packages out.
+//! Package ecosystems, the package manager's own metadata, and logs: bytes in, packages and events
+//! out.
 //!
 //! | module | holds |
 //! |---|---|
@@ -10,6 +11,8 @@
 //! | [`deb822`] | stanzas of Debian control files, streaming |
 //! | [`apt`] | apt's sources, lists, releases, packages, and a compact index of them |
 //! | [`deb`] | what is inside a `.deb`: control fields, conffiles, paths, changelog |
+//! | [`log`] | what a log source is; opening, unpacking and reading files of logs |
+//! | [`log_registry`] | every log source: one file of `src/logs` each, listed by the build script |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
 //! Architecture invariant: no network, no processes, no clock, no panic on any input; what cannot
@@ -30,6 +33,7 @@ pub mod deb822;
 pub mod ecosystem;
 pub mod inventory;
 pub mod limits;
+pub mod log;
 pub mod os_release;
 pub mod tree;
 
@@ -40,13 +44,27 @@ pub mod registry {
     include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 }
 
+/// Every log source, one module each.
+pub mod log_registry {
+    use crate::log::LogSource;
+
+    include!(concat!(env!("OUT_DIR"), "/log_registry.rs"));
+}
+
 pub use formats::unpack;
 
 pub use ecosystem::{Ecosystem, Flag, Found, Input, ReadError, ReadOutcome, Unresolved};
 pub use inventory::{Inventory, Scope, scan};
+pub use log::{LogSource, Record};
 pub use tree::{MemoryTree, RootTree, Tree, TreeError};
 
 #[cfg(test)]
 mod corpus_tests;
+#[cfg(test)]
+mod log_corpus_tests;
+#[cfg(test)]
+mod log_walk_tests;
+#[cfg(test)]
+mod ocsf_schema_tests;
 #[cfg(test)]
 mod walk_tests;

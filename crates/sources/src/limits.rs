@@ -55,3 +55,36 @@ pub const DEB_ENTRIES_MAX: usize = 1_000_000;
 pub const DEB_CONTROL_FILE_BYTES_MAX: u64 = 4 << 20;
 /// Decompressed bytes of one changelog.
 pub const CHANGELOG_BYTES_MAX: u64 = 32 << 20;
+
+/// Bytes of the beginning of a log by which its source is told.
+pub const HEAD_BYTES: usize = 256 << 10;
+/// Lines of that beginning that are looked at.
+pub const HEAD_LINES: usize = 24;
+/// Bytes of one line or one JSON object of a log.
+pub const RECORD_BYTES_MAX: usize = 2 << 20;
+/// Nested objects and lists of one JSON record.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Fields and list items of one record.
+pub const FIELDS_MAX: usize = 16_384;
+/// Records of one log file.
+pub const RECORDS_MAX: u64 = 2_000_000_000;
+/// Bad records of one file whose places are kept; all are counted.
+pub const BAD_PLACES_MAX: usize = 16;
+/// Decompressed bytes of one log file.
+pub const LOG_BYTES_MAX: u64 = 64 << 30;
+/// Decompressed bytes for every compressed one, above the first 256 MiB.
+pub const LOG_RATIO_MAX: u64 = 1_000;
+/// Members of an archive of logs.
+pub const LOG_MEMBERS_MAX: usize = 100_000;
+/// Archives inside archives, and compressed files inside them.
+pub const LOG_NESTING_MAX: usize = 3;
+/// Bytes of an archive inside another one that must be held to be read.
+pub const LOG_HELD_BYTES_MAX: u64 = 256 << 20;
+/// Records of one audit event that are joined.
+pub const AUDIT_JOINED_MAX: usize = 256;
+/// Audit events that are open at a time, waiting for their last record.
+pub const AUDIT_OPEN_MAX: usize = 64;
+/// Columns of a Zeek log.
+pub const COLUMNS_MAX: usize = 512;
+/// Bytes of one EVTX chunk (fixed by the format).
+pub const EVTX_CHUNK_BYTES: usize = 64 << 10;

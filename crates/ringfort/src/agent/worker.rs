@@ -14,6 +14,7 @@ use super::changelogs::{self, ChangelogJob, ChangelogResult};
 use super::confine::{Allowed, confine};
 use super::inventory::{self, InventoryJob, InventoryResult};
 use super::live::{self, LiveFacts};
+use super::logs::{self, LogLine, LogsJob};
 use crate::exec::spawn;
 use crate::failure::{Failure, OrHint as _};
 
@@ -30,6 +31,8 @@ pub enum Job {
     Changelogs(ChangelogJob),
     /// Look at the processes and sockets of this machine.
     Live,
+    /// Read files of logs. The result comes as lines while it is read.
+    Logs(LogsJob),
 }
 
 /// Runs inside the worker process.
@@ -52,6 +55,12 @@ pub fn run() -> Result<(), Failure> {
                 job.packages.iter().map(|package| package.deb.as_path()).collect();
             hold(&Allowed { read: &read, write: &[], look_at_processes: false })?;
             serde_json::to_vec(&changelogs::read(job))
+        }
+        Job::Logs(job) => {
+            let read: Vec<&Path> = job.paths.iter().map(PathBuf::as_path).collect();
+            hold(&Allowed { read: &read, write: &[], look_at_processes: false })?;
+            return logs::read(job, &mut std::io::stdout().lock())
+                .or_hint("nobody takes the result", help);
         }
         Job::Live => {
             hold(&Allowed { read: &[], write: &[], look_at_processes: true })?;
@@ -87,6 +96,19 @@ pub fn inventory(job: InventoryJob) -> Result<InventoryResult, Failure> {
 /// Reads changelogs inside packages, in a worker.
 pub fn changelogs(job: ChangelogJob) -> Result<ChangelogResult, Failure> {
     ask(&Job::Changelogs(job))
+}
+
+/// Reads files of logs, in a worker, and hands over what it says as it comes.
+pub fn logs(
+    job: LogsJob,
+    each: &mut dyn FnMut(LogLine) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let help = "run it again with fewer files; if it happens again, report it with the file";
+    let text = serde_json::to_vec(&Job::Logs(job)).or_hint("the job does not serialise", help)?;
+    spawn::worker_lines(&["worker"], &text, TIMEOUT, logs::LINE_BYTES_MAX, &mut |line| {
+        each(serde_json::from_slice(line).map_err(std::io::Error::other)?)
+    })
+    .map_err(|error| Failure::unknown(format!("a reading worker failed: {error}"), help))
 }
 
 /// Looks at the processes and sockets of this machine, in a worker.

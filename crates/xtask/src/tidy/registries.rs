@@ -1,10 +1,10 @@
-//! One more ecosystem, actuator or verb is one file, and every such file has its user
+//! One more ecosystem, log source, actuator or verb is one file, and every such file has its user
 //! documentation on top and its tests at the end.
 
 use super::{Failure, Repository, repository::has_extension};
 use crate::source;
 
-const FOLDERS: [&str; 3] = ["/src/ecosystems/", "/src/actuators/", "/src/cli/"];
+const FOLDERS: [&str; 4] = ["/src/ecosystems/", "/src/logs/", "/src/actuators/", "/src/cli/"];
 
 /// Whether a path is a file of a one-file registry.
 fn is_registry_file(path: &str) -> bool {
@@ -51,6 +51,7 @@ mod tests {
         let count = |path: &str, text: &str| check(&Repository::of(&[(path, text)])).len();
         assert_eq!(count("crates/sources/src/ecosystems/gem.rs", good), 0);
         assert_eq!(count("crates/sources/src/ecosystems/gem.rs", bad), 2);
+        assert_eq!(count("crates/sources/src/logs/evtx.rs", bad), 2);
         assert_eq!(count("crates/ringfort/src/cli/scan.rs", bad), 2);
         assert_eq!(count("crates/ringfort/src/cli/mod.rs", bad), 0);
         assert_eq!(count("crates/ringfort/src/cli/scan/table.rs", bad), 0);
