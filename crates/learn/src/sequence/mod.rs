@@ -15,6 +15,7 @@ pub use score::SequenceScore;
 
 use crate::hash::{HashedMap, mix};
 use crate::limits::{ORDER_MAX, SESSION_SYMBOLS_MAX, TRANSITIONS_MAX};
+use crate::wire::{put_count, take_count, take_u8, take_u32, take_u64};
 use crate::witness::{Admission, Source, Witness};
 
 /// How a model reads.
@@ -163,6 +164,39 @@ impl BackOff {
     pub fn admitted_and_quarantined(&self) -> (usize, usize) {
         let admitted = self.transitions.values().filter(|known| known.admitted).count();
         (admitted, self.transitions.len() - admitted)
+    }
+
+    /// Writes both tables.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        put_count(out, self.contexts.len());
+        for (context, totals) in &self.contexts {
+            out.extend(context.to_le_bytes());
+            out.extend(totals.count.to_le_bytes());
+            out.extend(totals.distinct.to_le_bytes());
+        }
+        put_count(out, self.transitions.len());
+        for (transition, known) in &self.transitions {
+            out.extend(transition.to_le_bytes());
+            out.extend(known.count.to_le_bytes());
+            out.push(u8::from(known.admitted));
+            known.witness.write(out);
+        }
+    }
+
+    /// Reads what [`BackOff::write`] wrote; `None` where it is cut short or too large.
+    pub fn read_into(&mut self, input: &mut &[u8]) -> Option<()> {
+        for _ in 0..take_count(input, 16, TRANSITIONS_MAX)? {
+            let context = take_u64(input)?;
+            let (count, distinct) = (take_u32(input)?, take_u32(input)?);
+            self.contexts.insert(context, Totals { count, distinct });
+        }
+        for _ in 0..take_count(input, 13 + Witness::BYTES, TRANSITIONS_MAX)? {
+            let transition = take_u64(input)?;
+            let (count, admitted) = (take_u32(input)?, take_u8(input)? != 0);
+            let witness = Witness::read(input)?;
+            self.transitions.insert(transition, Transition { count, witness, admitted });
+        }
+        Some(())
     }
 
     /// Transitions that were not kept because the model is full.

@@ -60,6 +60,11 @@ impl Rhythm {
         steady.then_some(Beacon { interval_ms, jitter, calls: self.times_ms.len() })
     }
 
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.times_ms.capacity() * size_of::<i64>()
+    }
+
     /// When the last call was.
     pub fn last_ms(&self) -> Option<i64> {
         self.times_ms.back().copied()

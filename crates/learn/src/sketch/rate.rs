@@ -6,6 +6,7 @@
 //! alone must not make a case.
 
 use crate::hash::HashedMap;
+use crate::wire::{put_count, take, take_count, take_u16, take_u32};
 
 /// Parts of the day that are kept apart.
 const QUARTERS: usize = 4;
@@ -70,6 +71,42 @@ impl RateBook {
         let off = x - known.mean;
         known.mean += share * off;
         known.variance += share * (off * (x - known.mean) - known.variance);
+    }
+
+    /// Writes the book, smallest kind first.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        put_count(out, self.kinds.len());
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_unstable_by_key(|(kind, _)| **kind);
+        for (kind, quarters) in kinds {
+            out.extend(kind.to_le_bytes());
+            for quarter in quarters {
+                out.extend(quarter.hours.to_le_bytes());
+                out.extend(quarter.mean.to_le_bytes());
+                out.extend(quarter.variance.to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads what [`RateBook::write`] wrote; `None` where it is cut short or too large.
+    pub fn read(input: &mut &[u8]) -> Option<Self> {
+        let mut kinds = HashedMap::default();
+        for _ in 0..take_count(input, 4 + QUARTERS * 10, KINDS_MAX)? {
+            let kind = take_u32(input)?;
+            let mut quarters = [Quarter::default(); QUARTERS];
+            for quarter in &mut quarters {
+                quarter.hours = take_u16(input)?.min(HOURS_FULL);
+                quarter.mean = f32::from_le_bytes(take(input)?);
+                quarter.variance = f32::from_le_bytes(take(input)?);
+            }
+            kinds.insert(kind, quarters);
+        }
+        Some(Self { kinds })
+    }
+
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        self.kinds.capacity() * 8 / 7 * (size_of::<(u32, [Quarter; QUARTERS])>() + 1)
     }
 }
 
