@@ -124,14 +124,11 @@ pub struct CaseBook {
 
 impl CaseBook {
     /// Opens a case.
-    pub fn open(&mut self, case: DetectedCase, hours: (i64, i64)) -> &mut Record {
+    pub fn open(&mut self, case: DetectedCase, hours: (i64, i64)) {
         self.make_room();
         let (tokens, shared) = (HashedMap::default(), Vec::new());
         let (held, scores) = (Vec::new(), Vec::new());
-        let at = self.records.len();
         self.records.push(Record { case, hours, tokens, shared, held, scores, changed: true });
-        // The element was pushed in the line above.
-        &mut self.records[at]
     }
 
     /// Forgets the oldest of whatever there are too many.

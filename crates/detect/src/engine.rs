@@ -403,11 +403,10 @@ impl Engine {
             return;
         };
         let number = key.number(0, destination);
-        if let Some(beacon) = host.call(number, event.time_ms) {
+        if host.call(number, event.time_ms).is_some() {
             let token = Token::new(TokenKind::Beacon, destination);
             let number = token.number(key);
             if self.hosts.get(at).is_some_and(|host| host.window.is_new(number)) {
-                let _ = beacon;
                 self.note(at, event, reading, &token, (number, 1.0), &[]);
             }
         }

@@ -1,6 +1,7 @@
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::*;
+use crate::{SnapshotError, Withheld};
 
 fn key() -> SiteKey {
     SiteKey::new([9; 16])
@@ -247,5 +248,3 @@ proptest::proptest! {
         proptest::prop_assert!(noisy >= quiet, "{noisy:?} {quiet:?}");
     }
 }
-
-fn _unused(_: Value) {}

@@ -2,12 +2,15 @@
 //!
 //! A next-event model sees order and is blind to amounts; this sees amounts and is blind to order.
 //! A vector holds the logarithm of how often each symbol came, so that a tenth repetition is less
-//! than a first sight. Vectors are kept once, with their witnesses, and count as [`Admission`]
-//! lets them.
+//! than a first sight; a second view asks only **which** symbols came, and weighs rare ones more.
+//!
+//! Sessions are seldom equal, so the rule of [`Admission`] is kept in the neighbourhood: the
+//! distance is that within which sessions of enough distinct hosts lie, on enough distinct days.
+//! What a single host repeats has no neighbours but its own.
 
 use crate::hash::{HashedMap, mix};
-use crate::limits::{PROTOTYPES_MAX, SESSION_SYMBOLS_MAX};
-use crate::witness::{Admission, Source, Witness};
+use crate::limits::{PROTOTYPES_MAX, SESSION_SYMBOLS_MAX, WITNESS_HOSTS_MAX};
+use crate::witness::{Admission, Source};
 
 /// How often each symbol came in a session, sorted by symbol.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,6 +63,28 @@ impl CountVector {
         sum
     }
 
+    /// How far the sets of symbols are apart: 1 minus the cosine, each symbol weighed by `weight`.
+    fn set_distance(&self, other: &Self, weight: impl Fn(u32) -> f32) -> f32 {
+        let square = |vector: &Self| -> f32 {
+            vector.counts.iter().map(|(symbol, _)| weight(*symbol).powi(2)).sum()
+        };
+        let (mut left, mut right) = (self.counts.iter().peekable(), other.counts.iter().peekable());
+        let mut shared = 0.0;
+        while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
+            match a.cmp(b) {
+                std::cmp::Ordering::Less => drop(left.next()),
+                std::cmp::Ordering::Greater => drop(right.next()),
+                std::cmp::Ordering::Equal => {
+                    shared += weight(*a).powi(2);
+                    left.next();
+                    right.next();
+                }
+            }
+        }
+        let both = (square(self) * square(other)).sqrt();
+        if both > 0.0 { (1.0 - shared / both).max(0.0) } else { 0.0 }
+    }
+
     fn hash(&self) -> u64 {
         self.counts.iter().fold(0, |hash, (symbol, x)| {
             mix(hash ^ (u64::from(*symbol) << 32) ^ u64::from(x.to_bits()))
@@ -67,16 +92,37 @@ impl CountVector {
     }
 }
 
+/// A kept session and where it was seen.
+#[derive(Clone, Debug)]
+struct Kept {
+    vector: CountVector,
+    sources: Vec<Source>,
+}
+
 /// The normal sessions of one baseline.
 #[derive(Clone, Debug, Default)]
 pub struct Prototypes {
     admission: Admission,
     role_hosts: u32,
-    kept: Vec<(CountVector, Witness)>,
+    kept: Vec<Kept>,
     places: HashedMap<u64, usize>,
+    /// Kept sessions that hold each symbol.
+    holding: HashedMap<u32, u32>,
+}
+
+/// Two views of how far a session is from the normal ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distance {
+    /// By how often each symbol came.
+    pub amounts: f64,
+    /// By which symbols came at all.
+    pub kinds: f64,
 }
 
 impl Prototypes {
+    /// The distance where nothing is known.
+    pub const FAR: f32 = 2.0;
+
     /// None yet.
     pub fn new(admission: Admission, role_hosts: u32) -> Self {
         Self { admission, role_hosts, ..Self::default() }
@@ -86,25 +132,63 @@ impl Prototypes {
     pub fn learn(&mut self, session: &[u32], source: Source) {
         let vector = CountVector::of(session);
         let hash = vector.hash();
-        let next = self.kept.len();
-        let place = *self.places.entry(hash).or_insert(next);
-        if place == next && next < PROTOTYPES_MAX {
-            self.kept.push((vector, Witness::default()));
+        if !self.places.contains_key(&hash) {
+            if self.kept.len() >= PROTOTYPES_MAX {
+                return;
+            }
+            self.places.insert(hash, self.kept.len());
+            for (symbol, _) in &vector.counts {
+                *self.holding.entry(*symbol).or_default() += 1;
+            }
+            self.kept.push(Kept { vector, sources: Vec::new() });
         }
-        if let Some((_, witness)) = self.kept.get_mut(place) {
-            witness.see(source);
-        } else {
-            self.places.remove(&hash);
+        let kept = self.places.get(&hash).and_then(|place| self.kept.get_mut(*place));
+        if let Some(kept) = kept
+            && kept.sources.len() < WITNESS_HOSTS_MAX
+            && !kept.sources.contains(&source)
+        {
+            kept.sources.push(source);
         }
     }
 
-    /// The distance to the nearest that counts; 2 where there is none.
-    pub fn distance(&self, session: &[u32]) -> f64 {
+    /// How far a session is from the normal ones.
+    pub fn distance(&self, session: &[u32]) -> Distance {
         let vector = CountVector::of(session);
-        let counts = |witness: &Witness| witness.is_admitted(self.admission, self.role_hosts);
-        let known = self.kept.iter().filter(|(_, witness)| counts(witness));
-        let nearest = known.map(|(known, _)| vector.distance(known)).fold(2.0, f32::min);
-        f64::from(nearest)
+        let weight = |symbol: u32| self.rarity(symbol);
+        let amounts = self.nearest(|kept| vector.distance(kept));
+        let kinds = self.nearest(|kept| vector.set_distance(kept, weight));
+        Distance { amounts: f64::from(amounts), kinds: f64::from(kinds) }
+    }
+
+    /// How rare a symbol is among the kept sessions: 1 for what all hold.
+    #[expect(clippy::cast_precision_loss, reason = "at most 4,096 sessions")]
+    fn rarity(&self, symbol: u32) -> f32 {
+        let holding = self.holding.get(&symbol).copied().unwrap_or(0) as f32;
+        ((self.kept.len() as f32 + 1.0) / (holding + 1.0)).ln() + 1.0
+    }
+
+    /// The distance within which enough hosts and days lie.
+    fn nearest(&self, distance: impl Fn(&CountVector) -> f32) -> f32 {
+        let mut near: Vec<(f32, usize)> =
+            self.kept.iter().enumerate().map(|(at, kept)| (distance(&kept.vector), at)).collect();
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut hosts, mut days) = (Vec::new(), Vec::new());
+        let hosts_needed = usize::from(self.admission.hosts_needed(self.role_hosts));
+        let days_needed = usize::from(self.admission.days_min);
+        for (distance, at) in near {
+            for source in self.kept.get(at).into_iter().flat_map(|kept| &kept.sources) {
+                if !hosts.contains(&source.host) {
+                    hosts.push(source.host);
+                }
+                if !days.contains(&source.day) {
+                    days.push(source.day);
+                }
+            }
+            if hosts.len() >= hosts_needed && days.len() >= days_needed {
+                return distance;
+            }
+        }
+        Self::FAR
     }
 
     /// How many are kept, counting or not.
@@ -126,24 +210,33 @@ mod tests {
     fn the_same_amounts_in_another_order_are_the_same() {
         let mut prototypes = Prototypes::new(Admission::OPEN, 1);
         prototypes.learn(&[1, 2, 2, 3], Source { host: 1, day: 0 });
-        assert!(prototypes.distance(&[2, 3, 1, 2]) < 1e-3);
+        assert!(prototypes.distance(&[2, 3, 1, 2]).amounts < 1e-3);
         let more = prototypes.distance(&[1, 2, 2, 2, 2, 2, 2, 2, 3]);
         let other = prototypes.distance(&[7, 8, 9]);
-        assert!(0.1 < more && more < other, "{more} {other}");
+        assert!(0.1 < more.amounts && more.amounts < other.amounts, "{more:?} {other:?}");
+        assert!(more.kinds < 1e-3 && other.kinds > 0.99, "{more:?} {other:?}");
     }
 
     #[test]
-    fn a_session_of_one_host_is_no_prototype() {
+    fn a_session_of_one_host_has_no_neighbours() {
         let mut prototypes = Prototypes::new(Admission::default(), 50);
         for day in 0..30 {
             prototypes.learn(&[6, 6], Source { host: 1, day });
         }
-        assert!(prototypes.distance(&[6, 6]) > 1.9);
+        assert!(prototypes.distance(&[6, 6]).amounts > 1.9);
         for host in 2..6 {
-            prototypes.learn(&[6, 6], Source { host, day: 1 });
+            prototypes.learn(&[6, 6, 6], Source { host, day: 1 });
         }
-        assert!(prototypes.distance(&[6, 6]) < 1e-3);
-        assert_eq!(prototypes.len(), 1);
+        let near = prototypes.distance(&[6, 6]).amounts;
+        assert!(0.0 < near && near < 0.5, "the neighbours are near, if not the same: {near}");
+        assert_eq!(prototypes.len(), 2);
+    }
+
+    #[test]
+    fn neighbours_of_one_day_do_not_count() {
+        let mut prototypes = Prototypes::new(Admission::default(), 50);
+        (0..25).for_each(|host| prototypes.learn(&[6, 6], Source { host, day: 3 }));
+        assert!(prototypes.distance(&[6, 6]).amounts > 1.9, "a worm");
     }
 
     #[test]

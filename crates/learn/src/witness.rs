@@ -37,7 +37,7 @@ impl Admission {
     pub const OPEN: Self = Self { hosts_min: 1, days_min: 1, days_alone_min: 1 };
 
     /// Hosts that must have shown it, in a role with this many.
-    fn hosts_needed(self, role_hosts: u32) -> u8 {
+    pub fn hosts_needed(self, role_hosts: u32) -> u8 {
         let all = u8::try_from(role_hosts).unwrap_or(u8::MAX);
         self.hosts_min.min(all.max(2))
     }

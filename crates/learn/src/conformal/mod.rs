@@ -7,10 +7,12 @@
 //! sessions are too low; therefore [`cross_fit`].
 
 mod combine;
+mod conditional;
 mod rolling;
 mod tail;
 
 pub use combine::fisher;
+pub use conditional::Conditional;
 pub use rolling::Rolling;
 pub use tail::Tail;
 

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 /// Symbols of the sliding window.
 const WINDOW: usize = 20;
 
-/// Three views of one session, in bits a symbol. They are kept apart because they answer different
+/// Bits from which on a symbol is foreign.
+const FOREIGN_BITS: f32 = 4.0;
+
+/// Views of one session, in bits a symbol. They are kept apart because they answer different
 /// questions: is the session foreign as a whole, is there anything in it that never happens, is
 /// there a stretch of it that is foreign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +19,8 @@ pub struct SequenceScore {
     pub top: f64,
     /// The largest mean of any 20 symbols in a row.
     pub window: f64,
+    /// The share of symbols that surprise by 4 bits and more.
+    pub foreign: f64,
 }
 
 impl SequenceScore {
@@ -32,8 +37,15 @@ impl SequenceScore {
             mean: mean(surprises),
             top: mean(&sorted),
             window: windows.map(mean).fold(0.0, f64::max),
+            foreign: foreign(surprises),
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sessions are bounded")]
+fn foreign(values: &[f32]) -> f64 {
+    let foreign = values.iter().filter(|bits| **bits >= FOREIGN_BITS).count();
+    foreign as f64 / values.len() as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sessions are bounded")]
