@@ -1,0 +1,246 @@
+//! What is normal elsewhere: the prior that ships with the product.
+//!
+//! A site that is new has no baseline. Until it has, it borrows from a prior: in how many host-hours
+//! of public recordings each token was there, how often something new of a kind comes, and what
+//! scores ordinary host-hours got. It is a small JSON file that people can read; who loads it has
+//! checked its signature or its hash. It holds nothing of any other site.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use learn::hash::{HashedMap, SiteKey};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{PRIOR_SCORES_MAX, PRIOR_TOKENS_MAX};
+use crate::tokens::{Reading, Token, TokenKind};
+use crate::{Observed, window};
+
+/// The version of the format.
+const FORMAT: u32 = 1;
+/// The chance of an unknown token of a kind that the prior says nothing of.
+const CHANCE_UNKNOWN: f64 = 1.0 / 512.0;
+/// How often a window holds something new of a kind that the prior says nothing of.
+const NOVELTY_UNKNOWN: f64 = 0.05;
+
+/// Why a prior cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PriorError {
+    /// It is not JSON of this shape.
+    #[error("the prior cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is of a version that is not known here.
+    #[error("the prior is of format {0}, known is 1")]
+    Format(u32),
+    /// It is larger than a prior may be.
+    #[error("the prior holds more than {PRIOR_TOKENS_MAX} tokens or {PRIOR_SCORES_MAX} scores")]
+    Large,
+}
+
+/// What one kind of token does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kind {
+    /// Host-hours in which a token of the kind was seen at all.
+    windows: u64,
+    /// Of those, the ones in which one was new to its host.
+    novel: u64,
+    /// Host-hours by token.
+    tokens: BTreeMap<String, u32>,
+}
+
+/// A prior.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prior {
+    format: u32,
+    /// What it was made of: one line a recording, with its licence.
+    origin: Vec<String>,
+    /// By [`TokenKind`] as a number.
+    kinds: BTreeMap<u8, Kind>,
+    /// Scores of ordinary host-hours.
+    scores: Vec<f32>,
+}
+
+impl Prior {
+    /// Reads a prior.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, PriorError> {
+        let prior: Self = serde_json::from_slice(bytes)?;
+        if prior.format != FORMAT {
+            return Err(PriorError::Format(prior.format));
+        }
+        let tokens: usize = prior.kinds.values().map(|kind| kind.tokens.len()).sum();
+        if tokens > PRIOR_TOKENS_MAX || prior.scores.len() > PRIOR_SCORES_MAX {
+            return Err(PriorError::Large);
+        }
+        Ok(prior)
+    }
+
+    /// Writes it.
+    pub fn to_json(&self) -> Result<Vec<u8>, PriorError> {
+        Ok(serde_json::to_vec_pretty(self)?)
+    }
+
+    /// What it was made of.
+    pub fn origin(&self) -> &[String] {
+        &self.origin
+    }
+
+    /// Scores of ordinary host-hours.
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// The same prior with other scores; those are made by running an engine with it.
+    #[must_use]
+    pub fn with_scores(mut self, mut scores: Vec<f32>) -> Self {
+        // The highest matter and are few; of the rest every so many stands for its neighbours.
+        scores.sort_by(f32::total_cmp);
+        let step = scores.len().div_ceil(PRIOR_SCORES_MAX).max(1);
+        self.scores = scores.into_iter().step_by(step).collect();
+        self
+    }
+}
+
+/// A prior under a site's key.
+#[derive(Clone, Debug, Default)]
+pub struct PriorIndex {
+    chances: HashedMap<u64, f32>,
+    unseen: BTreeMap<u8, f64>,
+    novelty: BTreeMap<u8, f64>,
+}
+
+impl PriorIndex {
+    /// Looks every token up once.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "chances of host-hours need no more"
+    )]
+    pub fn of(prior: &Prior, key: SiteKey) -> Self {
+        let mut index = Self::default();
+        for (kind, known) in &prior.kinds {
+            let windows = known.windows as f64 + 1.0;
+            for (text, count) in &known.tokens {
+                let chance = (f64::from(*count) + 0.5) / windows;
+                index.chances.insert(key.number(*kind, text), chance.min(1.0) as f32);
+            }
+            index.unseen.insert(*kind, 0.5 / windows);
+            index.novelty.insert(*kind, (known.novel as f64 + 0.5) / windows);
+        }
+        index
+    }
+
+    /// The chance that a host-hour holds a token.
+    pub fn chance(&self, kind: TokenKind, number: u64) -> f64 {
+        let unseen = || self.unseen.get(&(kind as u8)).copied().unwrap_or(CHANCE_UNKNOWN);
+        self.chances.get(&number).map_or_else(unseen, |chance| f64::from(*chance))
+    }
+
+    /// The chance that a host-hour holds something new of a kind.
+    pub fn novelty(&self, kind: TokenKind) -> f64 {
+        self.novelty.get(&(kind as u8)).copied().unwrap_or(NOVELTY_UNKNOWN)
+    }
+}
+
+/// Makes a prior of recordings.
+#[derive(Debug, Default)]
+pub struct PriorBuilder {
+    kinds: BTreeMap<u8, Kind>,
+    /// What each host has shown, by recording and host.
+    hosts: BTreeMap<String, BTreeSet<Token>>,
+    /// The window that is on, by host: its hour and its tokens.
+    open: BTreeMap<String, (i64, BTreeSet<Token>)>,
+}
+
+impl PriorBuilder {
+    /// Adds one event of a recording; events of one host come in the order of time.
+    pub fn add(&mut self, recording: &str, event: &Observed<'_>) {
+        let host = format!("{recording}/{}", event.host);
+        let hour = window::hour_of(event.time_ms);
+        let open = self.open.entry(host.clone()).or_insert((hour, BTreeSet::new()));
+        if open.0 != hour {
+            let (_, tokens) = std::mem::replace(open, (hour, BTreeSet::new()));
+            Self::close(&mut self.kinds, self.hosts.entry(host.clone()).or_default(), tokens);
+        }
+        if let Some((_, tokens)) = self.open.get_mut(&host) {
+            tokens.extend(Reading::of(event).tokens);
+        }
+    }
+
+    fn close(kinds: &mut BTreeMap<u8, Kind>, known: &mut BTreeSet<Token>, tokens: BTreeSet<Token>) {
+        let mut seen = BTreeMap::new();
+        for token in tokens {
+            let is_new = known.insert(token.clone());
+            *seen.entry(token.kind as u8).or_insert(false) |= is_new;
+            // Who was where is nobody else's business.
+            if token.kind != TokenKind::User {
+                let kind = kinds.entry(token.kind as u8).or_default();
+                *kind.tokens.entry(token.text).or_default() += 1;
+            }
+        }
+        for (kind, novel) in seen {
+            let kind = kinds.entry(kind).or_default();
+            kind.windows += 1;
+            kind.novel += u64::from(novel);
+        }
+    }
+
+    /// The prior, without scores yet.
+    pub fn finish(mut self, origin: Vec<String>) -> Prior {
+        for (host, (_, tokens)) in std::mem::take(&mut self.open) {
+            Self::close(&mut self.kinds, self.hosts.entry(host).or_default(), tokens);
+        }
+        Prior { format: FORMAT, origin, kinds: self.kinds, scores: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, json};
+
+    fn built() -> Prior {
+        let mut builder = PriorBuilder::default();
+        let raw = Map::new();
+        for hour in 0..10 {
+            let title = if hour == 9 { "rare" } else { "daily" };
+            let ocsf =
+                json!({"finding_info": {"title": title}, "actor": {"user": {"name": "ann"}}});
+            let event = Observed {
+                time_ms: hour * 3_600_000,
+                host: "a",
+                source: "x",
+                class_uid: 2_004,
+                ocsf: ocsf.as_object().unwrap(),
+                raw: &raw,
+            };
+            builder.add("made up", &event);
+            builder.add("made up", &event);
+        }
+        builder.finish(vec!["made up".into()])
+    }
+
+    #[test]
+    fn a_prior_counts_hours_and_novelties_and_holds_no_people() {
+        let prior = built();
+        let key = SiteKey::new([7; 16]);
+        let index = PriorIndex::of(&prior, key);
+        let chance = |text: &str| {
+            index.chance(TokenKind::Alert, Token::new(TokenKind::Alert, text).number(key))
+        };
+        assert!(chance("daily") > 0.8 && chance("rare") < 0.2 && chance("never") < 0.05);
+        assert!((index.novelty(TokenKind::Alert) - 2.5 / 11.0).abs() < 1e-9);
+        assert!((index.chance(TokenKind::Flow, 1) - CHANCE_UNKNOWN).abs() < 1e-9);
+        assert!(!String::from_utf8(prior.to_json().unwrap()).unwrap().contains("ann"));
+    }
+
+    #[test]
+    fn a_prior_is_read_back_and_others_are_refused() {
+        let prior = built().with_scores(vec![3.0, 1.0, 2.0]);
+        assert_eq!(prior.scores(), [1.0, 2.0, 3.0]);
+        assert_eq!(Prior::from_json(&prior.to_json().unwrap()).unwrap(), prior);
+        let error = |text: &str| Prior::from_json(text.as_bytes()).unwrap_err().to_string();
+        assert!(error("{}").starts_with("the prior cannot be read"));
+        let newer = r#"{"format":2,"origin":[],"kinds":{},"scores":[]}"#;
+        assert_eq!(error(newer), "the prior is of format 2, known is 1");
+    }
+}
