@@ -22,7 +22,7 @@ mod variables;
 mod words;
 
 use characters::clean;
-use words::{Word, word};
+use words::word;
 
 /// The longest text that a view is made of, in bytes; the rest is not looked at.
 const TEXT_BYTES_MAX: usize = 64 << 10;
@@ -145,7 +145,7 @@ pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<Stri
     let mut found = Vec::new();
     for (place, raw) in raw.iter().enumerate() {
         let (open_start, open_end) = (place == 0 && starts_open, place == last && ends_open);
-        let Word { text, .. } = word(raw, powershell, open_end, &mut marks);
+        let text = word(raw, powershell, open_end, &mut marks);
         if text.is_empty() {
             continue;
         }
@@ -191,11 +191,10 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
     let mut said = String::with_capacity(lower.len() + 32);
     said.push(' ');
     for (place, raw) in lower.split_whitespace().enumerate() {
-        let Word { text, odd_dash } = word(raw, powershell, false, marks);
+        let text = word(raw, powershell, false, marks);
         if text.is_empty() {
             continue;
         }
-        marks.odd_dashes = marks.odd_dashes.saturating_add(u16::from(odd_dash));
         if place == 0 && kind == Text::CommandLine {
             push_program(&mut said, &text);
         }
@@ -219,7 +218,7 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
 /// Words with variables also stay as they were written: some rules look for the variable.
 fn push_written(said: &mut String, written: &str, powershell: bool) {
     for raw in written.split_whitespace().filter(|raw| raw.contains(['%', '$', '!'])) {
-        said.push_str(&word(raw, powershell, false, &mut Marks::default()).text);
+        said.push_str(&word(raw, powershell, false, &mut Marks::default()));
         said.push(' ');
     }
 }

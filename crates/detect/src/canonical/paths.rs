@@ -15,27 +15,10 @@ const SHORT: &[(&str, &str)] = &[
     ("locals~1", "local settings"),
 ];
 
-/// Whether a word in lower case is a path: it has a `\`, or a drive before a `/`.
-pub(super) fn is_path(word: &str) -> bool {
-    if word.contains("://") {
-        return false;
-    }
-    word.contains('\\') || has_drive(word)
-}
-
-fn has_drive(word: &str) -> bool {
-    word.match_indices(":/").any(|(at, _)| {
-        word.get(..at).is_some_and(|before| {
-            let mut back = before.chars().rev();
-            back.next().is_some_and(|c| c.is_ascii_alphabetic())
-                && back.next().is_none_or(|c| !c.is_alphanumeric())
-        })
-    })
-}
-
-/// The one form of a path: backslashes, none doubled, no detours, long names.
+/// The one form of a word with slashes: backslashes, none doubled, no detours, long names. Addresses
+/// of the web are treated alike: what a rule looks for may be a part that does not show what it is.
 pub(super) fn one_form(word: &str, marks: &mut Marks) -> String {
-    let word = if word.starts_with('/') { word.to_owned() } else { word.replace('/', "\\") };
+    let word = word.replace('/', "\\");
     let word = match word.strip_prefix("\\\\?\\").or_else(|| word.strip_prefix("\\\\.\\")) {
         Some(rest) if rest.as_bytes().get(1) == Some(&b':') => {
             marks.detours = marks.detours.saturating_add(1);
@@ -46,7 +29,6 @@ pub(super) fn one_form(word: &str, marks: &mut Marks) -> String {
     if !word.contains("\\\\") && !word.contains("\\.") && !word.contains('~') {
         return word;
     }
-    let share = word.starts_with("\\\\");
     let mut parts: Vec<&str> = Vec::new();
     let mut pieces = word.split('\\').peekable();
     let mut first = true;
@@ -54,9 +36,10 @@ pub(super) fn one_form(word: &str, marks: &mut Marks) -> String {
         let last = pieces.peek().is_none();
         match part {
             "" if first || last => parts.push(""),
+            // At the beginning it is a share, after a colon the web; neither is odd.
             "" => {
-                let doubled = !(share && parts.len() < 2);
-                marks.detours = marks.detours.saturating_add(u16::from(doubled));
+                let odd = parts.len() > 1 && parts.last().is_some_and(|part| !part.ends_with(':'));
+                marks.detours = marks.detours.saturating_add(u16::from(odd));
             }
             "." if !first => marks.detours = marks.detours.saturating_add(1),
             ".." if parts.len() > 1 => {
@@ -69,6 +52,5 @@ pub(super) fn one_form(word: &str, marks: &mut Marks) -> String {
         }
         first = false;
     }
-    let joined = parts.join("\\");
-    if share { format!("\\{joined}") } else { joined }
+    parts.join("\\")
 }

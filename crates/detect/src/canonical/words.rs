@@ -5,15 +5,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
 
 use super::Marks;
-use super::paths::{is_path, one_form};
-
-/// A word of the view.
-pub(super) struct Word {
-    /// In its one form; empty if nothing is left of it.
-    pub text: String,
-    /// Whether its sign was none of `-` and `/`.
-    pub odd_dash: bool,
-}
+use super::paths::one_form;
 
 /// Parameters of `powershell.exe`, the shortest form that it takes for each, and other names.
 const PARAMETERS: &[(&str, usize, &[&str])] = &[
@@ -32,19 +24,21 @@ const PARAMETERS: &[(&str, usize, &[&str])] = &[
 ];
 
 /// One form of a word in lower case. `open` says that more of the word may follow.
-pub(super) fn word(raw: &str, powershell: bool, open: bool, marks: &mut Marks) -> Word {
+pub(super) fn word(raw: &str, powershell: bool, open: bool, marks: &mut Marks) -> String {
     // `cmd` takes commas and semicolons between words as spaces.
     let raw = raw.trim_start_matches([',', ';']);
     let raw = if open { raw } else { raw.trim_end_matches([',', ';']) };
-    let plain = |text: String| Word { text, odd_dash: false };
     if let Some(name) = switch(raw) {
         let name = if powershell { parameter(name, open) } else { name };
-        return plain(format!("-{name}"));
+        if name.contains('\\') {
+            return format!("-{}", one_form(name, marks));
+        }
+        return format!("-{name}");
     }
-    let text = if is_path(raw) { one_form(raw, marks) } else { raw.to_owned() };
+    let text = if raw.contains(['/', '\\']) { one_form(raw, marks) } else { raw.to_owned() };
     match text.strip_suffix(".exe") {
-        Some(stem) => plain(stem.to_owned()),
-        None => plain(text),
+        Some(stem) => stem.to_owned(),
+        None => text,
     }
 }
 

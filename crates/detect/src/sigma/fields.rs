@@ -1,6 +1,5 @@
 //! The fields that rules name, and the names that each log source has for them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::atom::Field;
@@ -109,9 +108,4 @@ impl Names {
         let mapped = self.mapped.get(mapping).and_then(|names| names.get(name));
         same.into_iter().chain(mapped.into_iter().flatten().copied())
     }
-}
-
-/// A value as it is.
-pub(super) fn unchanged(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
 }

@@ -106,7 +106,6 @@ pub(super) struct OfKind {
 
 /// A rule on its way into a pack.
 struct Draft {
-    file: String,
     rule: SigmaRule,
     expr: Expr,
     log_source: u16,
@@ -226,7 +225,7 @@ impl Loader {
                 rule.description = None;
                 rule.references = Vec::new();
                 rule.falsepositives = Vec::new();
-                self.drafts.push(Draft { file: file.to_owned(), rule, expr, log_source });
+                self.drafts.push(Draft { rule, expr, log_source });
             }
             Err(Trouble::Refused(reason)) => self.refuse(file, &rule.title, reason),
             Err(Trouble::Waiting(reason)) => self.waiting.push(Refused {
