@@ -5,6 +5,8 @@
 //! | [`observed`] | an event as every detector sees it |
 //! | [`tokens`] | an event as a few typed words that come again |
 //! | [`behaviour`] | what hosts, fleets and programs do, and what is unlike it |
+//! | [`canonical`] | what a command line says once its disguise is taken off |
+//! | [`sigma`] | known behaviour, by Sigma rules |
 //! | [`window`] | hours, and hours that belong together |
 //! | [`prior`] | what is normal elsewhere, for a site that is new |
 //! | [`cases`], [`mod@case`] | what belongs together, and how it is told |
@@ -16,12 +18,14 @@
 
 pub mod behaviour;
 pub mod budget;
+pub mod canonical;
 pub mod case;
 pub mod cases;
 pub mod engine;
 pub mod limits;
 pub mod observed;
 pub mod prior;
+pub mod sigma;
 pub mod snapshot;
 pub mod tokens;
 pub mod window;

@@ -1,0 +1,244 @@
+//! What a command line says once its disguise is taken off.
+//!
+//! Nine in ten rule matches can be lost to one edit of the command line that changes nothing of
+//! what it does: a caret, a pair of quotes, another dash, a longer form of the same path. So a rule
+//! is not only asked of the line as it was logged but also of its canonical view: the words in
+//! lower case, each in one agreed form, separated and framed by single spaces. The same is done to
+//! the texts that a rule looks for ([`needle`]), so that both sides meet in the same form.
+//!
+//! | stage | file | undoes |
+//! |---|---|---|
+//! | characters | `characters` | fullwidth and look-alike letters, characters of no width, dashes, quotes, carets, backticks, pieces joined by `+` |
+//! | variables | `variables` | `%name%`, `%name:~1,2%`, `$env:name`, `${IFS}`, variables that the line itself sets |
+//! | paths | `paths` | slashes, `\.\`, `\x\..\`, `\\?\`, short names |
+//! | words | `words` | white space, switch signs, `.exe`, forms of PowerShell parameters, encoded commands |
+//!
+//! Each undoing that has no everyday use is counted in [`Marks`]: the sign "obfuscation present".
+//! The view is weaker than the text, so what matched only there is marked so in the match.
+
+mod characters;
+mod paths;
+mod variables;
+mod words;
+
+use characters::clean;
+use words::word;
+
+/// The longest text that a view is made of, in bytes; the rest is not looked at.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+/// How deep commands inside encoded commands are followed.
+const DEPTH_MAX: u8 = 2;
+
+/// What kind of text it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// A command line: its first word is a program.
+    CommandLine,
+    /// A script.
+    Script,
+}
+
+/// How often each disguise was taken off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Carets, backticks and quotes inside a word.
+    pub split_words: u16,
+    /// Letters from elsewhere that look or work like ASCII, and characters of no width.
+    pub foreign_letters: u16,
+    /// Dashes other than `-` before a switch.
+    pub odd_dashes: u16,
+    /// Variables cut into pieces, and variables that the line itself sets.
+    pub cut_variables: u16,
+    /// Text in pieces, as numbers of characters, or encoded.
+    pub hidden_text: u16,
+    /// Detours in a path.
+    pub detours: u16,
+}
+
+impl Marks {
+    /// All of them together.
+    pub fn count(&self) -> u32 {
+        [
+            self.split_words,
+            self.foreign_letters,
+            self.odd_dashes,
+            self.cut_variables,
+            self.hidden_text,
+            self.detours,
+        ]
+        .into_iter()
+        .map(u32::from)
+        .sum()
+    }
+}
+
+/// The canonical view of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The words, framed by single spaces: ` certutil -f -encode `.
+    pub text: String,
+    /// The characters after the first stage only: case, paths and variables as they were written.
+    pub plain: String,
+    /// What was taken off.
+    pub marks: Marks,
+}
+
+/// The canonical view of `text`.
+pub fn view(text: &str, kind: Text) -> View {
+    let mut marks = Marks::default();
+    let plain = clean(cut(text), &mut marks);
+    let text = say(&plain, kind, 0, &mut marks);
+    View { text, plain, marks }
+}
+
+/// Whether a script is worth a view: most are not disguised, and they are long.
+pub fn is_disguised(script: &str) -> bool {
+    let bytes = script.as_bytes();
+    let odd = |at: usize| {
+        let (before, after) = (bytes.get(at.wrapping_sub(1)), bytes.get(at + 1));
+        match bytes.get(at) {
+            Some(b'`') => {
+                before.is_some_and(u8::is_ascii_alphanumeric)
+                    && after.is_some_and(u8::is_ascii_alphanumeric)
+            }
+            Some(b'+') => {
+                matches!(before, Some(b'\'' | b'"' | b' ' | b')'))
+                    && matches!(after, Some(b'\'' | b'"' | b' ' | b'[' | b'('))
+            }
+            Some(byte) => !byte.is_ascii(),
+            None => false,
+        }
+    };
+    let candidates = bytes.iter().enumerate().take(TEXT_BYTES_MAX);
+    candidates
+        .filter(|(_, byte)| matches!(byte, b'`' | b'+') || !byte.is_ascii())
+        .any(|(at, _)| odd(at))
+}
+
+/// Where a text that a rule looks for may stand in the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchors {
+    /// It begins the value.
+    pub start: bool,
+    /// It ends the value.
+    pub end: bool,
+}
+
+/// What must stand in a view for a rule's text to be there: each of these, in any order, as
+/// arguments can be put in another order too. `None` where the view has lost what the text is
+/// about, such as a rule that looks for carets: only the text as logged can then answer.
+///
+/// `powershell` says that the rule is about PowerShell, whose parameters have many short forms.
+pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<String>> {
+    let mut marks = Marks::default();
+    let plain = clean(text, &mut marks).to_lowercase();
+    if marks.hidden_text > 0 || says_less(text, &plain) {
+        return None;
+    }
+    let starts_open = !anchors.start && !plain.starts_with(' ') && !plain.starts_with(['-', '/']);
+    let mut ends_open = !anchors.end && !plain.ends_with(' ');
+    let raw: Vec<&str> = plain.split_whitespace().collect();
+    let last = raw.len().checked_sub(1)?;
+    if ends_open && raw.last().is_some_and(|word| words::has_extension(word)) {
+        ends_open = false;
+    }
+    let mut found = Vec::new();
+    for (place, raw) in raw.iter().enumerate() {
+        let (open_start, open_end) = (place == 0 && starts_open, place == last && ends_open);
+        let text = word(raw, powershell, open_end, &mut marks);
+        if text.is_empty() {
+            continue;
+        }
+        let mut pattern = String::with_capacity(text.len() + 2);
+        if !open_start {
+            pattern.push(' ');
+        }
+        pattern.push_str(&text);
+        if !open_end {
+            pattern.push(' ');
+        }
+        found.push(pattern);
+    }
+    enough(&found).then_some(found)
+}
+
+/// Whether cleaning took away what a rule's text is about: more than quotes and white space.
+fn says_less(text: &str, plain: &str) -> bool {
+    text.contains(['^', '`']) || (!text.trim().is_empty() && plain.trim().is_empty())
+}
+
+/// Whether the words say enough to be looked for in any order: one switch, or three letters.
+fn enough(patterns: &[String]) -> bool {
+    let letters = |pattern: &str| pattern.chars().filter(|c| c.is_alphanumeric()).count();
+    patterns.iter().any(|pattern| {
+        letters(pattern) >= 3 || (pattern.starts_with(" -") && letters(pattern) >= 1)
+    })
+}
+
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// The view's text of one command, and of what it encodes.
+fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
+    let written = plain.to_lowercase();
+    let lower = variables::replaced(&written, marks);
+    let powershell = kind == Text::Script || words::starts_powershell(&lower);
+    let mut said = String::with_capacity(lower.len() + 32);
+    said.push(' ');
+    for (place, raw) in lower.split_whitespace().enumerate() {
+        let text = word(raw, powershell, false, marks);
+        if text.is_empty() {
+            continue;
+        }
+        if place == 0 && kind == Text::CommandLine {
+            push_program(&mut said, &text);
+        }
+        said.push_str(&text);
+        said.push(' ');
+    }
+    if lower != written {
+        push_written(&mut said, &written, powershell);
+    }
+    if powershell && depth < DEPTH_MAX {
+        if let Some(inner) = words::encoded_command(plain) {
+            marks.hidden_text = marks.hidden_text.saturating_add(1);
+            said.push_str("-command");
+            let inner = clean(cut(&inner), marks);
+            said.push_str(&say(&inner, Text::Script, depth + 1, marks));
+        }
+    }
+    said
+}
+
+/// Words with variables also stay as they were written: some rules look for the variable.
+fn push_written(said: &mut String, written: &str, powershell: bool) {
+    for raw in written.split_whitespace().filter(|raw| raw.contains(['%', '$', '!'])) {
+        said.push_str(&word(raw, powershell, false, &mut Marks::default()));
+        said.push(' ');
+    }
+}
+
+/// The other forms of the program that begins a line: with the folder where Windows keeps its own
+/// if it has none, without its folder if it has one.
+fn push_program(said: &mut String, program: &str) {
+    match program.rsplit_once('\\') {
+        Some((_, name)) if !name.is_empty() => {
+            said.push_str(name);
+            said.push(' ');
+        }
+        Some(_) => {}
+        None => {
+            said.push_str("c:\\windows\\system32\\");
+            said.push_str(program);
+            said.push(' ');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+use super::*;
+
+fn said(line: &str) -> String {
+    view(line, Text::CommandLine).text
+}
+
+fn finds(rule: &str, line: &str) -> bool {
+    let text = said(line);
+    let anchors = Anchors { start: false, end: false };
+    let powershell = rule.contains("powershell") || line.contains("powershell");
+    needle(rule, anchors, powershell)
+        .is_some_and(|patterns| patterns.iter().all(|pattern| text.contains(pattern)))
+}
+
+#[test]
+fn a_line_has_one_form() {
+    assert_eq!(
+        said(r#""C:\Windows\System32\certutil.exe"  /encode	A.TXT"#),
+        r" certutil c:\windows\system32\certutil -encode a.txt "
+    );
+    assert_eq!(said("net user"), r" c:\windows\system32\net net user ");
+    assert_eq!(said(""), " ");
+}
+
+#[test]
+fn what_shells_drop_is_dropped_and_counted() {
+    let seen = view(r#"c^ert""util -en`code "a" "#, Text::CommandLine);
+    assert!(seen.text.contains(" certutil -encode a "), "{}", seen.text);
+    assert_eq!(seen.marks.split_words, 2);
+    assert_eq!(view("whoami /all", Text::CommandLine).marks.count(), 0);
+}
+
+#[test]
+fn letters_from_elsewhere_become_ascii() {
+    let seen = view("certutil \u{2013}en\u{ff43}od\u{200b}e f\u{2e2}", Text::CommandLine);
+    assert!(seen.text.contains(" -encode fs "), "{}", seen.text);
+    assert_eq!((seen.marks.foreign_letters, seen.marks.odd_dashes), (3, 1));
+    // A name in someone's language is no disguise.
+    assert_eq!(view("notepad übersicht.txt", Text::CommandLine).marks.count(), 0);
+}
+
+#[test]
+fn paths_have_one_form() {
+    for path in [
+        r"C:\Windows\.\Temp\x",
+        r"C:\\Windows\Temp\\x",
+        r"C:/Windows/Temp/x",
+        r"\\?\C:\Windows\Temp\x",
+        r"C:\Windows\System32\..\Temp\x",
+        r"%SystemRoot%\Temp\x",
+        r"%windir:~0,10%\Temp\x",
+    ] {
+        assert!(said(&format!("type {path}")).contains(r" c:\windows\temp\x "), "{path}");
+    }
+    assert!(finds(r"\\server\share", r"copy x=\\server\.\share\\x"));
+    assert!(finds("a.example/b/", "curl http://a.example/b/c"));
+    assert_eq!(view(r"curl http://a.example/b \\server\x", Text::CommandLine).marks.count(), 0);
+}
+
+#[test]
+fn variables_cut_in_pieces_and_set_in_the_line_are_followed() {
+    assert!(said("%comspec:~-7,3% /c x").contains(" cmd -c x "));
+    assert!(said("set a=who&& call %a%ami").contains(" whoami "));
+    assert!(said("cat${IFS}/etc/passwd").contains(" /etc/passwd "));
+    assert!(said("echo %unknown%").contains(" %unknown% "));
+}
+
+#[test]
+fn powershell_is_read_as_powershell_reads_it() {
+    let line = "powershell -noP -w hidden -ec dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==";
+    let text = said(line);
+    assert!(text.contains(" -noprofile -windowstyle hidden -encodedcommand "), "{text}");
+    assert!(text.contains("-command whoami -all "), "{text}");
+    assert!(said("powershell iex ('Down'+'load'+\"String\")").contains("(downloadstring)"));
+    assert!(said("powershell ([char]0x69+[char]101+[char]120)").contains("iex"));
+}
+
+#[test]
+fn a_rule_finds_its_words_in_other_forms_and_another_order() {
+    assert!(finds("certutil.exe -f -encode ", "certutil /encode /f a b"));
+    assert!(finds(" -enc ", "powershell -EncodedCommand AAAA"));
+    assert!(finds(r"\certutil.exe", r#""C:\Windows\System32\certutil""#));
+    assert!(finds("/c ", "cmd -c dir"));
+    assert!(!finds("certutil.exe -f -encode ", "certutil -decode -f a b"));
+    assert!(!finds("net user", "netuser"));
+}
+
+#[test]
+fn what_a_rule_says_about_the_disguise_itself_has_no_view() {
+    let anchors = Anchors { start: false, end: false };
+    for text in ["^", "`", "\"\"", "'+'", " ", "a^b"] {
+        assert_eq!(needle(text, anchors, false), None, "{text}");
+    }
+}
+
+#[test]
+fn nothing_breaks_it() {
+    for text in ["%", "$env:", "!a", "[char]", "\\", "\\\\?\\", "..", "-", "^^^", "%a:~%", "\u{0}"] {
+        view(text, Text::CommandLine);
+        view(&text.repeat(1000), Text::Script);
+    }
+    let long = "é".repeat(100_000);
+    assert!(view(&long, Text::Script).text.len() <= TEXT_BYTES_MAX + 2);
+}

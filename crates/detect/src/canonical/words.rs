@@ -1,0 +1,97 @@
+//! The last stage: one form of each word, and commands that are encoded in a word.
+
+use base64::Engine;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::DecodePaddingMode;
+
+use super::Marks;
+use super::paths::one_form;
+
+/// Parameters of `powershell.exe`, the shortest form that it takes for each, and other names.
+const PARAMETERS: &[(&str, usize, &[&str])] = &[
+    ("encodedcommand", 1, &["ec"]),
+    ("executionpolicy", 2, &["ep", "exec"]),
+    ("noprofile", 3, &[]),
+    ("noninteractive", 4, &[]),
+    ("noexit", 3, &[]),
+    ("nologo", 3, &[]),
+    ("windowstyle", 1, &[]),
+    ("command", 1, &[]),
+    ("version", 1, &[]),
+    ("file", 1, &[]),
+    ("inputformat", 2, &["if"]),
+    ("outputformat", 1, &["of"]),
+];
+
+/// One form of a word in lower case. `open` says that more of the word may follow.
+pub(super) fn word(raw: &str, powershell: bool, open: bool, marks: &mut Marks) -> String {
+    // `cmd` takes commas and semicolons between words as spaces.
+    let raw = raw.trim_start_matches([',', ';']);
+    let raw = if open { raw } else { raw.trim_end_matches([',', ';']) };
+    if let Some(name) = switch(raw) {
+        let name = if powershell { parameter(name, open) } else { name };
+        if name.contains('\\') {
+            return format!("-{}", one_form(name, marks));
+        }
+        return format!("-{name}");
+    }
+    let text = if raw.contains(['/', '\\']) { one_form(raw, marks) } else { raw.to_owned() };
+    match text.strip_suffix(".exe") {
+        Some(stem) => stem.to_owned(),
+        None => text,
+    }
+}
+
+/// Whether a word ends in the extension that the view leaves out.
+pub(super) fn has_extension(word: &str) -> bool {
+    word.ends_with(".exe")
+}
+
+/// The name of a switch, without its sign.
+fn switch(raw: &str) -> Option<&str> {
+    let name = raw.strip_prefix(['-', '/'])?;
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '?');
+    let is_unix_path = raw.starts_with('/') && name.contains('/') && !name.contains(':');
+    (begins && !is_unix_path).then_some(name)
+}
+
+/// The whole name of a parameter of PowerShell.
+fn parameter(name: &str, open: bool) -> &str {
+    let whole = PARAMETERS.iter().find(|(whole, shortest, others)| {
+        (name.len() >= *shortest && whole.starts_with(name) && !open) || others.contains(&name)
+    });
+    whole.map_or(name, |(whole, _, _)| *whole)
+}
+
+/// Whether a line in lower case is about PowerShell.
+pub(super) fn starts_powershell(line: &str) -> bool {
+    line.contains("powershell") || line.contains("pwsh")
+}
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The command that a line gives to PowerShell in base64.
+pub(super) fn encoded_command(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    while let Some(word) = words.next() {
+        let lower = word.to_ascii_lowercase();
+        if switch(&lower).map(|name| parameter(name, false)) != Some("encodedcommand") {
+            continue;
+        }
+        let data = words.next()?;
+        let bytes = LENIENT.decode(data).ok().filter(|bytes| bytes.len() >= 4)?;
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .filter_map(|pair| Some(u16::from_le_bytes([*pair.first()?, *pair.get(1)?])))
+            .collect();
+        let text = String::from_utf16(&units).ok()?;
+        let readable = text.chars().filter(|c| c.is_ascii()).count() * 2 > text.chars().count();
+        return readable.then_some(text);
+    }
+    None
+}

@@ -1,0 +1,111 @@
+//! The fields that rules name, and the names that each log source has for them.
+
+use std::collections::HashMap;
+
+use super::atom::Field;
+use super::mapping::{Convert, MAPPINGS};
+
+/// What is done to the values of a field before they are matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FieldKind {
+    Plain,
+    CommandLine,
+    Script,
+}
+
+impl FieldKind {
+    /// By the name that Sigma gives the field.
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "CommandLine" | "ParentCommandLine" | "ProcessCommandLine" | "ServiceFileName" => {
+                Self::CommandLine
+            }
+            "ScriptBlockText" => Self::Script,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The pretended field of rules that look for words in any field.
+pub(super) const ANY: &str = "";
+
+/// Collects the fields of a pack.
+#[derive(Debug, Default)]
+pub(super) struct FieldInterner {
+    names: Vec<String>,
+    known: HashMap<String, Field>,
+}
+
+/// The fields of a pack.
+#[derive(Debug)]
+pub(super) struct Names {
+    names: Vec<String>,
+    kinds: Vec<FieldKind>,
+    same: HashMap<String, Field>,
+    /// For each mapping: the source's name to the fields that rules name.
+    mapped: Vec<HashMap<&'static str, Vec<(Field, Option<Convert>)>>>,
+}
+
+impl FieldInterner {
+    /// The number of a field; `None` when there are more than fit.
+    pub(super) fn add(&mut self, name: &str) -> Option<Field> {
+        if let Some(field) = self.known.get(name) {
+            return Some(*field);
+        }
+        let field = Field(u16::try_from(self.names.len()).ok()?);
+        self.names.push(name.to_owned());
+        self.known.insert(name.to_owned(), field);
+        Some(field)
+    }
+
+    pub(super) fn name(&self, field: Field) -> &str {
+        self.names.get(usize::from(field.0)).map_or("", String::as_str)
+    }
+
+    pub(super) fn finish(self) -> Names {
+        let kinds = self.names.iter().map(|name| FieldKind::of(name)).collect();
+        let mapped = MAPPINGS
+            .iter()
+            .map(|mapping| {
+                let mut names: HashMap<_, Vec<_>> = HashMap::new();
+                for (theirs, sigma, convert) in mapping.fields {
+                    if let Some(field) = self.known.get(*sigma) {
+                        names.entry(*theirs).or_default().push((*field, *convert));
+                    }
+                }
+                names
+            })
+            .collect();
+        Names { names: self.names, kinds, same: self.known, mapped }
+    }
+}
+
+impl Names {
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(super) fn name(&self, field: Field) -> &str {
+        self.names.get(usize::from(field.0)).map_or("", String::as_str)
+    }
+
+    pub(super) fn kind(&self, field: Field) -> FieldKind {
+        self.kinds.get(usize::from(field.0)).copied().unwrap_or(FieldKind::Plain)
+    }
+
+    /// The field that rules name so.
+    pub(super) fn field(&self, name: &str) -> Option<Field> {
+        self.same.get(name).copied()
+    }
+
+    /// The fields that a name of the source stands for.
+    pub(super) fn of(
+        &self,
+        name: &str,
+        mapping: usize,
+    ) -> impl Iterator<Item = (Field, Option<Convert>)> {
+        let same = self.same.get(name).map(|field| (*field, None));
+        let mapped = self.mapped.get(mapping).and_then(|names| names.get(name));
+        same.into_iter().chain(mapped.into_iter().flatten().copied())
+    }
+}
