@@ -9,7 +9,7 @@
 //! | [`fact`] | what readers find |
 //! | [`policy`] | what is thought of it |
 //! | [`finding`] | findings, verdicts, reports |
-//! | [`pickle`], [`python`], [`zip`], [`proto`], [`unpack`] | what several formats share |
+//! | [`pickle`], [`python`], [`zip`], [`proto`], [`json`], [`keras`], [`unpack`] | what several formats share |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
 //! Architecture invariant: bytes in, facts and findings out. No file of a model is ever loaded or
@@ -29,6 +29,8 @@ pub mod bytes;
 pub mod fact;
 pub mod finding;
 pub mod format;
+pub mod json;
+pub mod keras;
 pub mod limits;
 pub mod pickle;
 pub mod policy;

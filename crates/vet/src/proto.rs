@@ -1,5 +1,6 @@
 //! The wire format of Protocol Buffers: fields by number, without a schema.
 
+use crate::bytes::{Bytes, Feed, Part};
 use crate::limits::{NESTING_MAX, PROTO_FIELDS_MAX};
 
 /// A field's value.
@@ -111,6 +112,65 @@ impl<'a> Iterator for Fields<'a> {
 /// The first field with this number.
 pub fn get(message: &[u8], number: u32) -> Option<Value<'_>> {
     fields(message).find(|(found, _)| *found == number).map(|(_, value)| value)
+}
+
+/// A field of a message that lies in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// A number.
+    Number(u64),
+    /// Bytes: where they begin and how many there are.
+    Range(u64, u64),
+}
+
+/// Walks over the top fields of a message that may be too long to be held; bytes are passed over.
+/// Gives whether the message ended where a field ended.
+pub fn walk_file(
+    bytes: &dyn Bytes,
+    start: u64,
+    size: u64,
+    visit: &mut dyn FnMut(u32, Placed),
+) -> bool {
+    let part = Part::new(bytes, start, size);
+    let mut feed = Feed::of(&part);
+    for _ in 0..PROTO_FIELDS_MAX {
+        if feed.peek(1).is_empty() {
+            return true;
+        }
+        let Some((number, value)) = placed(&mut feed, start) else { return false };
+        visit(number, value);
+    }
+    false
+}
+
+fn placed(feed: &mut Feed<'_>, start: u64) -> Option<(u32, Placed)> {
+    let key = varint(feed)?;
+    let number = u32::try_from(key >> 3).ok().filter(|number| *number != 0)?;
+    let value = match key & 7 {
+        0 => Placed::Number(varint(feed)?),
+        1 => Placed::Number(u64::from_le_bytes(feed.array()?)),
+        5 => Placed::Number(u64::from(u32::from_le_bytes(feed.array()?))),
+        2 => {
+            let length = varint(feed)?;
+            let at = start.checked_add(feed.offset())?;
+            feed.skip(length)?;
+            Placed::Range(at, length)
+        }
+        _ => return None,
+    };
+    Some((number, value))
+}
+
+fn varint(feed: &mut Feed<'_>) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = feed.byte()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// Every text in a message and in the messages inside it, with the numbers of the fields that lead

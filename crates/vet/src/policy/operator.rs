@@ -82,6 +82,11 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
             "A Lambda layer holds Python code that runs when the model is loaded or used."
                 .to_owned(),
         ),
+        "keras.helper" => opinion(
+            "graph.keras_helper",
+            Severity::High,
+            format!("The configuration names `{name}`, which fetches, loads or runs something."),
+        ),
         "keras.custom" => opinion(
             "graph.keras_custom",
             Severity::Note,

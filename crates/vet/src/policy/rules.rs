@@ -198,6 +198,10 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
             "It is of no format that is known here: only embedded programs, pickles and commands \
              were looked for.",
         ),
+        "yaml.python" => (Severity::High, "The document makes its loader build Python objects of its choice."),
+        "json.broken" => (Severity::Unknown, "The document is broken at one place."),
+        "object.in_data" => (Severity::Medium, "The data holds the insides of a Python object."),
+        "r.promise" => (Severity::High, "It holds a promise that runs a command when it is used."),
         "hidden_text" => (Severity::Medium, "It holds characters that people do not see."),
         _ => return None,
     };
