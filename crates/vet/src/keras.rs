@@ -6,7 +6,7 @@ use base64::Engine as _;
 
 use crate::fact::{CodeKind, Fact, Facts, PathRole};
 use crate::format::is_text;
-use crate::formats::config::scalar_fact;
+use crate::registry::config::scalar_fact;
 use crate::json::{self, Scalar};
 
 /// Layers that run code which the configuration brings or names.

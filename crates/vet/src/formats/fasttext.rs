@@ -2,7 +2,7 @@
 
 use crate::fact::Facts;
 use crate::format::{Claim, Format, Item, Probe};
-use crate::formats::raw::search;
+use crate::registry::raw::search;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {

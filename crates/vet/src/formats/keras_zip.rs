@@ -6,7 +6,7 @@
 
 use crate::fact::{Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::formats::zip;
+use crate::registry::zip;
 use crate::keras;
 
 /// The descriptor.

@@ -6,7 +6,7 @@
 use crate::bytes::Walk;
 use crate::fact::{CodeKind, Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::formats::config::bom;
+use crate::registry::config::bom;
 use crate::json::{self, Scalar};
 use crate::limits::TEXT_BYTES_MAX;
 

@@ -6,7 +6,7 @@
 
 use crate::fact::{Fact, Facts, How, Symbol};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::formats::zip;
+use crate::registry::zip;
 use crate::json::{self, Scalar};
 use crate::limits::HELD_BYTES_MAX;
 

@@ -28,7 +28,7 @@ fn wants(probe: &Probe<'_>) -> Option<Claim> {
 fn read(item: &Item<'_>, facts: &mut Facts) {
     let text = item.text(TEXT_BYTES_MAX);
     if item.bytes.size() > TEXT_BYTES_MAX as u64 {
-        return crate::formats::raw::search(item, facts);
+        return crate::registry::raw::search(item, facts);
     }
     let prose = ["#!", "<!DOCTYPE", "<html"].iter().any(|mark| text.trim_start().starts_with(mark));
     let is_card = item.name.to_ascii_lowercase().ends_with(".md");

@@ -6,7 +6,7 @@
 
 use crate::fact::{CodeKind, Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::formats::zip;
+use crate::registry::zip;
 use crate::limits::TEXT_BYTES_MAX;
 
 /// The descriptor.

@@ -5,7 +5,7 @@
 
 use crate::fact::Facts;
 use crate::format::{Claim, Format, Item, Probe};
-use crate::formats::zip;
+use crate::registry::zip;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {

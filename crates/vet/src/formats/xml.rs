@@ -6,7 +6,7 @@
 use crate::bytes::read_up_to;
 use crate::fact::{Fact, Facts, shorten};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::formats::raw::search;
+use crate::registry::raw::search;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {
