@@ -8,7 +8,7 @@
 //! | [`reader`] | from bytes to a report: tells the formats, goes down through containers |
 //! | [`fact`] | what readers find |
 //! | [`policy`] | what is thought of it |
-//! | [`finding`] | findings, verdicts, reports |
+//! | [`finding`], [`sarif`] | findings, verdicts, reports |
 //! | [`pickle`], [`python`], [`zip`], [`proto`], [`json`], [`keras`], [`unpack`] | what several formats share |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
@@ -37,6 +37,7 @@ pub mod policy;
 pub mod proto;
 pub mod python;
 pub mod reader;
+pub mod sarif;
 pub mod unpack;
 pub mod zip;
 

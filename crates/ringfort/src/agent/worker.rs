@@ -14,6 +14,7 @@ use super::changelogs::{self, ChangelogJob, ChangelogResult};
 use super::confine::{Allowed, confine};
 use super::inventory::{self, InventoryJob, InventoryResult};
 use super::live::{self, LiveFacts};
+use super::vetting::{self, VetJob, VetResult};
 use crate::exec::spawn;
 use crate::failure::{Failure, OrHint as _};
 
@@ -30,6 +31,8 @@ pub enum Job {
     Changelogs(ChangelogJob),
     /// Look at the processes and sockets of this machine.
     Live,
+    /// Read model files.
+    Vet(VetJob),
 }
 
 /// Runs inside the worker process.
@@ -56,6 +59,11 @@ pub fn run() -> Result<(), Failure> {
         Job::Live => {
             hold(&Allowed { read: &[], write: &[], look_at_processes: true })?;
             serde_json::to_vec(&live::gather())
+        }
+        Job::Vet(job) => {
+            let read: Vec<&Path> = job.files.iter().map(PathBuf::as_path).collect();
+            hold(&Allowed { read: &read, write: &[], look_at_processes: false })?;
+            serde_json::to_vec(&vetting::read(job))
         }
     };
     let bytes = result.or_hint("the result does not serialise", help)?;
@@ -92,4 +100,9 @@ pub fn changelogs(job: ChangelogJob) -> Result<ChangelogResult, Failure> {
 /// Looks at the processes and sockets of this machine, in a worker.
 pub fn live() -> Result<LiveFacts, Failure> {
     ask(&Job::Live)
+}
+
+/// Reads model files, in a worker.
+pub fn vet(job: VetJob) -> Result<VetResult, Failure> {
+    ask(&Job::Vet(job))
 }
