@@ -1,7 +1,20 @@
 //! The AI supply chain: model formats, provenance, data and weight screening.
 //!
+//! | module | holds |
+//! |---|---|
+//! | [`bytes`] | the narrow door to bytes, in chunks |
+//! | [`format`] | what a format is |
+//! | [`registry`] | every format: one file of `src/formats` each, listed by the build script |
+//! | [`reader`] | from bytes to a report: tells the formats, goes down through containers |
+//! | [`fact`] | what readers find |
+//! | [`policy`] | what is thought of it |
+//! | [`finding`], [`sarif`] | findings, verdicts, reports |
+//! | [`pickle`], [`python`], [`zip`], [`proto`], [`json`], [`keras`], [`unpack`] | what several formats share |
+//! | [`limits`] | the written limit of every loop, file and decompression in this crate |
+//!
 //! Architecture invariant: bytes in, facts and findings out. No file of a model is ever loaded or
-//! executed, and no reader panics on any input.
+//! executed, and no reader panics on any input. A reader says what is there; only a policy says
+//! what it means.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,3 +24,34 @@
     clippy::todo,
     clippy::unreachable
 )]
+
+pub mod bytes;
+pub mod fact;
+pub mod finding;
+pub mod format;
+pub mod json;
+pub mod keras;
+pub mod limits;
+pub mod pickle;
+pub mod policy;
+pub mod proto;
+pub mod python;
+pub mod reader;
+pub mod sarif;
+pub mod unpack;
+pub mod zip;
+
+/// Every format, one module each.
+pub mod registry {
+    use crate::format::Format;
+
+    include!(concat!(env!("OUT_DIR"), "/registry.rs"));
+}
+
+pub use finding::{Finding, Report, Severity, Verdict};
+pub use reader::vet;
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod walk_tests;

@@ -4,7 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `worker.rs`, `confine.rs` | processes without rights that read hostile bytes |
-//! | `inventory.rs`, `changelogs.rs`, `live.rs`, `logs.rs` | what the workers read |
+//! | `inventory.rs`, `changelogs.rs`, `live.rs`, `logs.rs`, `vetting.rs` | what the workers read |
 //! | `scan.rs`, `advisories.rs`, `cases.rs` | from what was read to what a person should look at |
 //! | `session.rs` | one scan end to end: refresh, scan, cases, state |
 //! | `patching.rs` | from cases to a plan that was tried |
@@ -23,4 +23,5 @@ pub mod logs;
 pub mod patching;
 pub mod scan;
 pub mod session;
+pub mod vetting;
 pub mod worker;

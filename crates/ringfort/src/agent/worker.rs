@@ -15,6 +15,7 @@ use super::confine::{Allowed, confine};
 use super::inventory::{self, InventoryJob, InventoryResult};
 use super::live::{self, LiveFacts};
 use super::logs::{self, LogLine, LogsJob};
+use super::vetting::{self, VetJob, VetResult};
 use crate::exec::spawn;
 use crate::failure::{Failure, OrHint as _};
 
@@ -33,6 +34,8 @@ pub enum Job {
     Live,
     /// Read files of logs. The result comes as lines while it is read.
     Logs(LogsJob),
+    /// Read model files.
+    Vet(VetJob),
 }
 
 /// Runs inside the worker process.
@@ -65,6 +68,11 @@ pub fn run() -> Result<(), Failure> {
         Job::Live => {
             hold(&Allowed { read: &[], write: &[], look_at_processes: true })?;
             serde_json::to_vec(&live::gather())
+        }
+        Job::Vet(job) => {
+            let read: Vec<&Path> = job.files.iter().map(PathBuf::as_path).collect();
+            hold(&Allowed { read: &read, write: &[], look_at_processes: false })?;
+            serde_json::to_vec(&vetting::read(job))
         }
     };
     let bytes = result.or_hint("the result does not serialise", help)?;
@@ -114,4 +122,9 @@ pub fn logs(
 /// Looks at the processes and sockets of this machine, in a worker.
 pub fn live() -> Result<LiveFacts, Failure> {
     ask(&Job::Live)
+}
+
+/// Reads model files, in a worker.
+pub fn vet(job: VetJob) -> Result<VetResult, Failure> {
+    ask(&Job::Vet(job))
 }

@@ -1,0 +1,91 @@
+//! Everything else: weights without a header, and formats that are not known here.
+//!
+//! No loader that is known runs code out of such a file. It is searched for programs, for pickles
+//! at its beginning, and for commands and code in its texts; what was found by that is said, and
+//! also that nothing else could be looked at.
+
+use crate::bytes::read_up_to;
+use crate::fact::{Fact, Facts, shorten};
+use crate::format::{Claim, Format, Item, Probe};
+
+/// The descriptor.
+pub const FORMAT: Format = Format {
+    name: "raw",
+    title: "data of no known format",
+    family: "raw",
+    wants,
+    read,
+    stream: None,
+    head_only: true,
+    #[cfg(test)]
+    samples: tests::samples,
+};
+
+/// How much of it is searched, bytes.
+const SEARCHED_MAX: u64 = 64 << 20;
+/// The shortest run of letters that is looked at as a text.
+const RUN_MIN: usize = 12;
+
+fn wants(_: &Probe<'_>) -> Option<Claim> {
+    Some(Claim::Rest)
+}
+
+fn read(item: &Item<'_>, facts: &mut Facts) {
+    if item.bytes.size() == 0 {
+        return;
+    }
+    if facts.depth() == 0 {
+        let detail = format!("{} bytes of no known format", item.bytes.size());
+        facts.note(Fact::Odd { id: "opaque", detail });
+    }
+    search(item, facts);
+}
+
+/// Searches for programs and for texts that hold commands.
+pub(crate) fn search(item: &Item<'_>, facts: &mut Facts) {
+    const STEP: usize = 256 << 10;
+    let end = item.bytes.size().min(SEARCHED_MAX);
+    let mut at = 0;
+    let mut noted = 0;
+    while at < end {
+        let Ok(window) = read_up_to(item.bytes, at, STEP + 4096) else { return };
+        if let Some(place) = memchr::memmem::find(&window, b"This program cannot be run in DOS mode") {
+            facts.at(at + place as u64, Fact::Program { kind: "PE" });
+        }
+        for run in window.split(|byte| !(0x20..0x7f).contains(byte) && !matches!(byte, b'\n' | b'\t')) {
+            if run.len() >= RUN_MIN && noted < 32 {
+                let text = String::from_utf8_lossy(run);
+                if crate::policy::text::judge("text", &text).is_some() {
+                    noted += 1;
+                    let text: String = text.chars().take(4096).collect();
+                    facts.at(at, Fact::Text { key: "text in the data".to_owned(), text });
+                }
+            }
+        }
+        if window.len() <= STEP {
+            return;
+        }
+        at += STEP as u64;
+    }
+    if item.bytes.size() > end && facts.depth() == 0 {
+        let detail = shorten(&format!("only the first {} MiB were searched", SEARCHED_MAX >> 20));
+        facts.note(Fact::Odd { id: "opaque", detail });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::finding::Verdict;
+    use crate::vet;
+
+    pub(crate) fn samples() -> Vec<Vec<u8>> {
+        vec![vec![0, 1, 2, 3, 0xff, 0xfe], b"CBM1\x00os.system('id')\x00".to_vec()]
+    }
+
+    #[test]
+    fn commands_in_unknown_data_are_found() {
+        let [weights, command] = &samples()[..] else { unreachable!() };
+        assert_eq!(vet("x.bin", weights).verdict, Verdict::NothingFound);
+        assert_eq!(vet("x.bin", command).verdict, Verdict::Suspicious);
+    }
+}
