@@ -11,3 +11,5 @@
     clippy::todo,
     clippy::unreachable
 )]
+
+pub mod provenance;
