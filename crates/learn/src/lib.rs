@@ -2,3 +2,5 @@
 //!
 //! Architecture invariant: no network, no clock; randomness is an argument; a model is bytes that
 //! were signed or hash-pinned before they are read here.
+
+pub mod text;
