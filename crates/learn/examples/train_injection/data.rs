@@ -123,8 +123,8 @@ pub fn key(text: &str) -> String {
 
 /// A number below `below` that follows from the text alone.
 pub fn bucket(salt: &str, text: &str, below: u64) -> u64 {
-    let hex = hash(format!("{salt}\n{}", key(text)).as_bytes());
-    u64::from_str_radix(hex.get(..12).unwrap_or("0"), 16).unwrap_or(0) % below
+    let hex = hash(format!("{salt}{}", key(text)).as_bytes());
+    u64::from_str_radix(hex.get(..8).unwrap_or("0"), 16).unwrap_or(0) % below
 }
 
 /// Takes out doubles, and everything that stands in a test set as well.

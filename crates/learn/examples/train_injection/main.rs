@@ -5,9 +5,11 @@
 //! The protocol: rows of the two training sets, without doubles and without any row of a test set,
 //! are parted by a hash of their text: four fifths train, one fifth is held back. Sentences of the two
 //! grammars beside this file are added to the training part only. The threshold is the score that
-//! one in a hundred of the held-back ordinary rows exceeds. Then the test sets are judged, once.
-//! Each test set is also reported by halves: the templates were written while looking at the first
-//! half, never at the second.
+//! one in a hundred of the held-back ordinary rows exceeds.
+//!
+//! The test sets are development sets: the first templates were written after looking at what a
+//! plain model got wrong on them. Each is also reported by halves; the cost, the weights and all
+//! later templates were chosen on the first half alone.
 
 mod data;
 mod grammar;
@@ -41,7 +43,7 @@ fn main() {
     let real = examples.len();
     examples.extend(synthetic(&tests, &rng));
     println!("trained on {real} rows and {} sentences of ours", examples.len() - real);
-    let linear = Linear::train(&examples, BUCKETS, COST, ROUNDS, |below| rng.index(below));
+    let linear = Linear::train(&examples, BUCKETS, std::env::var("C").map_or(COST,|c|c.parse().unwrap()), ROUNDS, |below| rng.index(below));
     let linear = Linear::from_bytes(&linear.to_bytes(), BUCKETS).expect("its own bytes");
 
     let uncalibrated =
@@ -86,7 +88,7 @@ fn synthetic(tests: &[TestSet], rng: &SeededRng) -> Vec<Example> {
         let fresh = sentences.into_iter().filter(fresh);
         fresh.map(move |text| Example { features: vector(&text), positive, weight: 1.0 })
     };
-    let ordinary = sentences(include_str!("benign.grammar"), 200, false);
+    let ordinary = sentences(include_str!("benign.grammar"), std::env::var("P").map_or(200,|c|c.parse().unwrap()), false);
     ordinary.chain(sentences(include_str!("attack.grammar"), 150, true)).collect()
 }
 

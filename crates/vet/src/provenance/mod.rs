@@ -17,7 +17,7 @@
 
 mod bundle;
 mod certificate;
-// pub mod drift;
+pub mod drift;
 pub mod dsse;
 mod error;
 mod hashing;
