@@ -24,5 +24,6 @@ pub mod prototype;
 pub mod sequence;
 pub mod session;
 pub mod sketch;
+pub mod text;
 pub mod wire;
 pub mod witness;

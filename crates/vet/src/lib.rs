@@ -35,6 +35,7 @@ pub mod limits;
 pub mod pickle;
 pub mod policy;
 pub mod proto;
+pub mod provenance;
 pub mod python;
 pub mod reader;
 pub mod sarif;
