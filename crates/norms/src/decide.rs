@@ -5,20 +5,21 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Authorizer, Entities, PolicySet};
+use cedar_policy::{Authorizer, Entities};
 use spine::{ActionType, Approval, Decision, EffectClass, Plan, PlanHash, RuleId, Verdict};
 
 use crate::approvals::{Weighed, weigh};
 use crate::permit::Permit;
 use crate::policy::{Lifts, NormsError, Policies, Rule, schema};
 use crate::request::{People, Vocabulary};
+use crate::slices::Slices;
 use crate::{Facts, limits};
 
 /// The red lines and the site's own rules, ready to decide.
 #[derive(Debug)]
 pub struct Norms {
     authorizer: Authorizer,
-    policies: PolicySet,
+    policies: Slices,
     actions: Entities,
     rules: BTreeMap<cedar_policy::PolicyId, Rule>,
     vocabulary: Vocabulary,
@@ -42,13 +43,18 @@ impl Norms {
     }
 
     pub(crate) fn of(policies: Policies) -> Result<Self, NormsError> {
-        Ok(Self {
-            authorizer: Authorizer::new(),
-            vocabulary: Vocabulary::new(&schema()?)?,
-            policies: policies.set,
-            actions: policies.actions,
-            rules: policies.rules,
-        })
+        let Policies { set, rules, actions } = policies;
+        let vocabulary = Vocabulary::new(&schema()?)?;
+        let (authors, verbs) = (vocabulary.authors(), vocabulary.all_verbs());
+        let policies = Slices::new(set, &actions, &authors, &verbs)
+            .map_err(|error| NormsError::BuiltIn(error.to_string()))?;
+        Ok(Self { authorizer: Authorizer::new(), policies, actions, rules, vocabulary })
+    }
+
+    /// The same norms, evaluating every policy for every request.
+    #[cfg(test)]
+    pub(crate) fn unsliced(self) -> Self {
+        Self { policies: self.policies.unsliced(), ..self }
     }
 
     /// Decides one plan on this host. The approvals are checked here; a permit comes only with
@@ -59,7 +65,7 @@ impl Norms {
         facts: &Facts,
         approvals: &[Approval],
     ) -> (Decision, Option<Permit>) {
-        let hash = match plan.check_shape().and_then(|()| plan.hash()) {
+        let hash = match plan.checked_hash() {
             Ok(hash) => hash,
             Err(error) => return (refusal(facts.plan, facts, "PLAN", &error.to_string()), None),
         };
@@ -112,16 +118,17 @@ impl Norms {
         let mut fired: BTreeMap<RuleId, Fired> = BTreeMap::new();
         let mut lifts = Lifts::People;
         let mut permitted = true;
+        let context = match self.vocabulary.context(facts, people) {
+            Ok(context) => context,
+            Err(error) => return broken(&error.to_string()),
+        };
         for verb in self.vocabulary.verbs(facts) {
-            let request = self
-                .vocabulary
-                .context(facts, people)
-                .and_then(|context| self.vocabulary.request(facts, verb, context));
-            let request = match request {
+            let policies = self.policies.of(self.vocabulary.author(facts), &verb);
+            let request = match self.vocabulary.request(facts, verb, context.clone()) {
                 Ok(request) => request,
                 Err(error) => return broken(&error.to_string()),
             };
-            let response = self.authorizer.is_authorized(&request, &self.policies, &self.actions);
+            let response = self.authorizer.is_authorized(&request, policies, &self.actions);
             if let Some(error) = response.diagnostics().errors().next() {
                 return broken(&error.to_string());
             }

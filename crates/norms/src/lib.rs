@@ -33,6 +33,7 @@ pub mod limits;
 pub mod permit;
 pub mod policy;
 pub(crate) mod request;
+pub(crate) mod slices;
 
 pub use approvals::{ApprovalFault, Counted, Weighed, weigh};
 pub use decide::{Norms, is_take_back};

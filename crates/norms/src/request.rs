@@ -61,6 +61,24 @@ impl Vocabulary {
         })
     }
 
+    /// Both kinds of author.
+    pub(crate) fn authors(&self) -> [EntityUid; 2] {
+        [self.agent.clone(), self.human.clone()]
+    }
+
+    /// Every verb.
+    pub(crate) fn all_verbs(&self) -> Vec<EntityUid> {
+        self.actions.values().cloned().collect()
+    }
+
+    /// The author of a plan.
+    pub(crate) fn author(&self, facts: &Facts) -> &EntityUid {
+        match facts.author {
+            Author::Agent => &self.agent,
+            Author::Human => &self.human,
+        }
+    }
+
     /// The distinct verbs of a plan. What the schema does not know, and a plan without any step
     /// that is known, is unlisted.
     pub(crate) fn verbs(&self, facts: &Facts) -> Vec<EntityUid> {
@@ -83,10 +101,7 @@ impl Vocabulary {
         verb: EntityUid,
         context: Context,
     ) -> Result<Request, NormsError> {
-        let principal = match facts.author {
-            Author::Agent => self.agent.clone(),
-            Author::Human => self.human.clone(),
-        };
+        let principal = self.author(facts).clone();
         let host = EntityId::new(facts.host.to_string());
         let resource = EntityUid::from_type_name_and_id(self.host.clone(), host);
         // Not validated here, for speed: a test shows that every context fits the schema.

@@ -113,8 +113,10 @@ fn absent(scan: &Scan, case: &Case, readable: bool) -> Case {
 /// A case that this scan found, with what was known of it before.
 fn carried_over(scan: &Scan, mut fresh: Case, known: Option<&Case>) -> Case {
     let Some(known) = known else { return fresh };
+    // A set: an update of a kernel fixes thousands.
+    let known_ids: BTreeSet<&String> = known.ids.iter().collect();
     let worse =
-        fresh.priority > known.priority || fresh.ids.iter().any(|id| !known.ids.contains(id));
+        fresh.priority > known.priority || fresh.ids.iter().any(|id| !known_ids.contains(id));
     let same = fresh.title == known.title
         && fresh.explanation == known.explanation
         && fresh.priority == known.priority

@@ -36,10 +36,15 @@ pub fn canonical_json<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError
 
 /// SHA-256 over `ringfort/<domain>/v1`, a newline, and the canonical JSON of a value.
 pub fn hash_canonical<T: Serialize>(domain: &str, value: &T) -> Result<Digest, CanonicalError> {
+    Ok(hash_form(domain, &canonical_json(value)?))
+}
+
+/// The hash of a value whose canonical JSON was made before.
+pub(crate) fn hash_form(domain: &str, form: &[u8]) -> Digest {
     let mut hasher = Sha256::new();
     hasher.update(signing_prefix(domain));
-    hasher.update(canonical_json(value)?);
-    Ok(Digest(hasher.finalize().into()))
+    hasher.update(form);
+    Digest(hasher.finalize().into())
 }
 
 /// The bytes that stand before canonical JSON wherever it is hashed or signed.

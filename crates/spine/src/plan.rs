@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    CanonicalError, CaseId, Digest, EvidenceOrigin, HostId, PlanHash, canonical_json,
-    hash_canonical, limits,
+    CanonicalError, CaseId, Digest, EvidenceOrigin, HostId, PlanHash, canonical::hash_form,
+    canonical_json, hash_canonical, limits,
 };
 
 /// Who made a plan.
@@ -120,6 +120,16 @@ impl Plan {
 
     /// Checks the plan's shape and limits. Parameters are checked by the actuators.
     pub fn check_shape(&self) -> Result<(), PlanError> {
+        self.checked_form().map(drop)
+    }
+
+    /// Checks as [`Plan::check_shape`] and returns the hash: the canonical form is made once.
+    pub fn checked_hash(&self) -> Result<PlanHash, PlanError> {
+        Ok(PlanHash(hash_form("plan", &self.checked_form()?)))
+    }
+
+    /// The canonical form of a plan within the limits.
+    fn checked_form(&self) -> Result<Vec<u8>, PlanError> {
         if self.schema != Self::SCHEMA {
             return Err(PlanError::Schema(self.schema));
         }
@@ -140,12 +150,12 @@ impl Plan {
         if self.nonce.len() != 32 || !self.nonce.bytes().all(hex) {
             return Err(PlanError::Nonce);
         }
-        let bytes = canonical_json(self)?.len();
-        if bytes > limits::PLAN_BYTES_MAX {
-            let limit = limits::PLAN_BYTES_MAX;
+        let form = canonical_json(self)?;
+        if form.len() > limits::PLAN_BYTES_MAX {
+            let (bytes, limit) = (form.len(), limits::PLAN_BYTES_MAX);
             return Err(CanonicalError::TooLarge { bytes, limit }.into());
         }
-        Ok(())
+        Ok(form)
     }
 }
 
@@ -198,6 +208,7 @@ mod tests {
     #[test]
     fn shapes_out_of_bounds_are_refused() {
         assert!(plan().check_shape().is_ok());
+        assert_eq!(plan().checked_hash().unwrap(), plan().hash().unwrap());
         let bad: [fn(&mut Plan); 7] = [
             |p| p.schema = 2,
             |p| p.steps.clear(),
@@ -211,6 +222,7 @@ mod tests {
             let mut other = plan();
             spoil(&mut other);
             assert!(other.check_shape().is_err(), "{other:?}");
+            assert!(other.checked_hash().is_err(), "{other:?}");
         }
     }
 }

@@ -2,11 +2,15 @@
 //! they may take, and how their schema moves forward.
 //!
 //! A write that returned is durable: WAL with `synchronous=FULL` syncs the log at every commit.
+//!
+//! A short-lived process that writes a little and ends leaves the log as it is ([`Log::Kept`]):
+//! with one sync, where merging the log into the file and making a new one would take four more.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use durable::{Files as _, StdFiles};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::limits;
@@ -88,6 +92,17 @@ pub(crate) struct Schema {
     pub(crate) name: &'static str,
     pub(crate) application_id: i32,
     pub(crate) migrations: &'static [&'static str],
+    pub(crate) log: Log,
+}
+
+/// What becomes of the write-ahead log when the last connection closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// It is merged into the file and removed: for large writes, seldom.
+    Merged,
+    /// It stays, and is merged whenever it has grown to [`limits::SQLITE_LOG_PAGES_KEPT`]: for
+    /// small writes by processes that come and go.
+    Kept,
 }
 
 /// How a database is opened.
@@ -107,6 +122,11 @@ impl Schema {
         self.check_mark(&connection, path)?;
         if access == Access::Write {
             connection.pragma_update(None, "journal_mode", "wal")?;
+            if self.log == Log::Kept {
+                connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+                let pages = limits::SQLITE_LOG_PAGES_KEPT;
+                connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+            }
             self.migrate(&connection, path)?;
         }
         self.check_migrations(&connection, path)?;
@@ -283,13 +303,12 @@ impl Drop for Undo<'_> {
 mod tests {
     use super::*;
 
-    const ONE: Schema =
-        Schema { name: "test", application_id: 77, migrations: &["CREATE TABLE a (x) "] };
-    const TWO: Schema = Schema {
-        name: "test",
-        application_id: 77,
-        migrations: &["CREATE TABLE a (x) ", "CREATE TABLE b (y) "],
-    };
+    const fn schema(migrations: &'static [&'static str]) -> Schema {
+        Schema { name: "test", application_id: 77, migrations, log: Log::Merged }
+    }
+
+    const ONE: Schema = schema(&["CREATE TABLE a (x) "]);
+    const TWO: Schema = schema(&["CREATE TABLE a (x) ", "CREATE TABLE b (y) "]);
 
     #[test]
     fn migrations_are_applied_in_order_and_once() {
@@ -307,6 +326,28 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_log_outlives_its_connection_and_stays_small() {
+        const KEPT: Schema = Schema { log: Log::Kept, ..ONE };
+        let dir = tempfile::tempdir().unwrap();
+        let (path, log) = (dir.path().join("test.db"), dir.path().join("test.db-wal"));
+        let log_bytes = || std::fs::metadata(&log).map_or(0, |meta| meta.len());
+        for round in 0_u32..100 {
+            let connection = KEPT.open(&path, Access::Write).unwrap();
+            let rows: u32 =
+                connection.query_row("SELECT count(*) FROM a", [], |row| row.get(0)).unwrap();
+            assert_eq!(rows, round, "what was committed is there");
+            connection.execute("INSERT INTO a VALUES (zeroblob(65536))", []).unwrap();
+            drop(connection);
+            assert!(log_bytes() > 0, "the log is left for the next one");
+            let page_bytes = 4_096 + 24;
+            let most = u64::from(limits::SQLITE_LOG_PAGES_KEPT + 64) * page_bytes;
+            assert!(log_bytes() <= most, "{} bytes", log_bytes());
+        }
+        drop(ONE.open(&path, Access::Write).unwrap());
+        assert_eq!(log_bytes(), 0, "merged where it is not kept");
+    }
+
+    #[test]
     fn a_newer_database_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("test.db");
@@ -321,11 +362,8 @@ mod tests {
 
     #[test]
     fn a_failing_migration_leaves_the_schema_it_found() {
-        const BROKEN: Schema = Schema {
-            name: "test",
-            application_id: 77,
-            migrations: &["CREATE TABLE a (x) ", "CREATE TABLE b (y); CREATE TABLE a (z)"],
-        };
+        const BROKEN: Schema =
+            schema(&["CREATE TABLE a (x) ", "CREATE TABLE b (y); CREATE TABLE a (z)"]);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("test.db");
         drop(ONE.open(&path, Access::Write).unwrap());
@@ -336,8 +374,7 @@ mod tests {
 
     #[test]
     fn a_migration_that_was_changed_afterwards_is_noticed() {
-        const OTHER: Schema =
-            Schema { name: "test", application_id: 77, migrations: &["CREATE TABLE a (y) "] };
+        const OTHER: Schema = schema(&["CREATE TABLE a (y) "]);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("test.db");
         drop(ONE.open(&path, Access::Write).unwrap());

@@ -11,7 +11,7 @@ use spine::{
     Plan, PlanHash, Priority, canonical_json,
 };
 
-use crate::database::{Access, DatabaseError, Schema, atomically};
+use crate::database::{Access, DatabaseError, Log, Schema, atomically};
 use crate::limits;
 use crate::state::{CaseFilter, HostRecord, Inventory, State, StateError};
 
@@ -19,6 +19,7 @@ const SCHEMA: Schema = Schema {
     name: "state",
     application_id: 0x5246_5354, // "RFST"
     migrations: &[include_str!("../migrations/state/001.sql")],
+    log: Log::Kept,
 };
 
 /// The state in one SQLite file. Each thread opens its own; SQLite keeps them in step.
@@ -173,19 +174,30 @@ impl State for SqliteState {
             return Err(StateError::InventoryTooLarge(packages.len()));
         }
         let key = host.to_string();
+        // Scan after scan finds the same: only what changed is written.
         self.atomically(|state| {
-            state.write("DELETE FROM inventories WHERE host = ?1", [&key])?;
             state.write(
-                "INSERT INTO inventories (host, scanned_ms) VALUES (?1, ?2)",
+                "INSERT INTO inventories (host, scanned_ms) VALUES (?1, ?2)
+                 ON CONFLICT (host) DO UPDATE SET scanned_ms = excluded.scanned_ms",
                 params![key, scanned_ms],
             )?;
-            for (position, package) in (0_i64..).zip(packages) {
+            let mut end = 0_i64;
+            for package in packages {
                 state.write(
                     "INSERT INTO packages (host, position, ecosystem, name, document)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![key, position, package.ecosystem, package.name, document(package)?],
+                     VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (host, position) DO UPDATE SET
+                        ecosystem = excluded.ecosystem, name = excluded.name,
+                        document = excluded.document
+                     WHERE document <> excluded.document",
+                    params![key, end, package.ecosystem, package.name, document(package)?],
                 )?;
+                end += 1;
             }
+            state.write(
+                "DELETE FROM packages WHERE host = ?1 AND position >= ?2",
+                params![key, end],
+            )?;
             Ok(())
         })
     }

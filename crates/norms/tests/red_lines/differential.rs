@@ -37,6 +37,25 @@ fn cedar_and_the_peer_agree_on_any_facts() {
 }
 
 #[test]
+fn the_policies_left_out_of_a_request_decide_nothing() {
+    let site = "forbid (principal is Human, action in Action::\"contain\", resource)
+                when { context.targets > 24 };";
+    for site in [None, Some(site)] {
+        let (sliced, whole) =
+            (Norms::new(site).unwrap(), Norms::new(site).unwrap().unsliced());
+        let mut chance = Chance(4);
+        for round in 0..rounds(2_000) {
+            let (plan, facts) = bound(any_facts(&mut chance));
+            let approvals = approvals(&plan, chance.pick(&[0, 1, 2]));
+            let (decision, permit) = sliced.decide(&plan, &facts, &approvals);
+            let (expected, expected_permit) = whole.decide(&plan, &facts, &approvals);
+            assert_eq!(decision, expected, "round {round}: {facts:#?}");
+            assert_eq!(permit.is_some(), expected_permit.is_some());
+        }
+    }
+}
+
+#[test]
 fn every_context_fits_the_schema() {
     let schema: Schema = norms::policy::schema().unwrap();
     let vocabulary = Vocabulary::new(&schema).unwrap();

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use spine::{CanonicalError, canonical_json};
 
-use crate::database::{Access, DatabaseError, Schema, atomically};
+use crate::database::{Access, DatabaseError, Log, Schema, atomically};
 
 pub use import::SnapshotWriter;
 
@@ -25,6 +25,7 @@ const SCHEMA: Schema = Schema {
     name: "feeds",
     application_id: 0x5246_4644, // "RFFD"
     migrations: &[include_str!("../../migrations/feeds/001.sql")],
+    log: Log::Merged,
 };
 
 /// Why advisories could not be kept or read.

@@ -112,6 +112,25 @@ fn hosts_are_kept_and_replaced() {
 }
 
 #[test]
+fn a_scan_that_finds_the_same_writes_no_package_again() {
+    let (_dir, state) = state();
+    let mut packages = vec![package("a"), package("b"), package("c")];
+    state.replace_inventory(host(1), &packages, 1).unwrap();
+    let written = |packages: &[Package], scanned_ms| {
+        let before = state.connection.total_changes();
+        state.replace_inventory(host(1), packages, scanned_ms).unwrap();
+        let inventory = state.inventory(host(1)).unwrap().unwrap();
+        assert_eq!(inventory, Inventory { scanned_ms, packages: packages.to_vec() });
+        state.connection.total_changes() - before
+    };
+    assert_eq!(written(&packages, 2), 1, "the time of the scan");
+    packages[1].version = "1.0-2".into();
+    assert_eq!(written(&packages, 3), 2);
+    packages.remove(0);
+    assert_eq!(written(&packages, 4), 4, "two move up, the last place goes");
+}
+
+#[test]
 fn a_host_that_was_never_scanned_is_not_a_host_without_packages() {
     let (_dir, state) = state();
     assert_eq!(state.inventory(host(1)).unwrap(), None);

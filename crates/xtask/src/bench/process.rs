@@ -1,5 +1,6 @@
 //! Runs a program and measures wall time and memory, from `/proc`, without help of its own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,16 +14,19 @@ const PROCESSES_MAX: usize = 10_000;
 pub struct Run {
     /// Wall time, seconds.
     pub wall_s: f64,
-    /// The most memory that the program held (VmHWM, as the kernel keeps it), MB of 10^6 bytes.
+    /// The most memory that the program and all that it started held together (see [`Peak`]), MB
+    /// of 10^6 bytes.
     pub rss_mb_max: f64,
+    /// The most processes that were seen at once.
+    pub processes_max: usize,
     /// Whether the exit code was one of the expected.
     pub content: bool,
     /// What it wrote to stderr.
     pub stderr: String,
 }
 
-/// Runs a program to its end. `rss` looks at its memory every 2 ms, which costs a little time, so
-/// wall time and memory are measured in different runs.
+/// Runs a program to its end. `rss` looks at memory every 2 ms, which costs a little time, so wall
+/// time and memory are measured in different runs.
 pub fn run(command: &mut Command, expected: &[i32], rss: bool) -> Result<Run, String> {
     let errors = tempfile_for_stderr()?;
     let file = std::fs::File::create(&errors).map_err(|error| error.to_string())?;
@@ -31,10 +35,10 @@ pub fn run(command: &mut Command, expected: &[i32], rss: bool) -> Result<Run, St
     let mut child = command
         .spawn()
         .map_err(|error| format!("`{}` does not start: {error}", command_name(command)))?;
-    let mut rss_kb_max = 0;
+    let mut peak = Peak::default();
     let status = if rss {
         loop {
-            rss_kb_max = rss_kb_max.max(status_kb(child.id(), "VmHWM:"));
+            peak.look(child.id());
             match child.try_wait().map_err(|error| error.to_string())? {
                 Some(status) => break status,
                 None => std::thread::sleep(LOOK_EVERY),
@@ -48,7 +52,8 @@ pub fn run(command: &mut Command, expected: &[i32], rss: bool) -> Result<Run, St
     let _ = std::fs::remove_file(&errors); // A leftover in the temporary folder harms nobody.
     Ok(Run {
         wall_s,
-        rss_mb_max: megabytes(rss_kb_max),
+        rss_mb_max: megabytes(peak.kb_max),
+        processes_max: peak.processes_max,
         content: status.code().is_some_and(|code| expected.contains(&code)),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     })
@@ -84,6 +89,37 @@ fn megabytes(kb: u64) -> f64 {
     kb as f64 * 1_024.0 / 1_000_000.0
 }
 
+/// The most memory of a process and all below it: at each look the peaks so far (VmHWM, as the
+/// kernel keeps it) of those that live at that moment, added up. That is at least what they ever
+/// held together at a look: their peaks need not have been at the same time, and pages that they
+/// share are counted once a process.
+#[derive(Default)]
+struct Peak {
+    kb_max: u64,
+    processes_max: usize,
+    /// Each process that was seen, with its parent, so that a look reads only what is new.
+    parents: BTreeMap<u32, u32>,
+}
+
+impl Peak {
+    fn look(&mut self, head: u32) {
+        let now = processes(Path::new("/proc"));
+        self.parents.retain(|pid, _| now.contains(pid));
+        for pid in now {
+            if !self.parents.contains_key(&pid)
+                && let Some(parent) = parent_of(Path::new("/proc"), pid)
+            {
+                self.parents.insert(pid, parent);
+            }
+        }
+        let parents: Vec<(u32, u32)> = self.parents.iter().map(|(pid, of)| (*pid, *of)).collect();
+        let peaks = family(head, &parents).into_iter().map(|pid| status_kb(pid, "VmHWM:"));
+        let peaks: Vec<u64> = peaks.filter(|kb| *kb > 0).collect();
+        self.kb_max = self.kb_max.max(peaks.iter().sum());
+        self.processes_max = self.processes_max.max(peaks.len());
+    }
+}
+
 /// A process that is ended when it goes out of scope, with everything it started.
 pub struct Service(pub Child);
 
@@ -111,16 +147,21 @@ impl Drop for Service {
 
 /// (process, its parent) of every process.
 fn parents(proc: &Path) -> Vec<(u32, u32)> {
+    let pids = processes(proc).into_iter();
+    pids.filter_map(|pid| Some((pid, parent_of(proc, pid)?))).collect()
+}
+
+fn processes(proc: &Path) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir(proc) else { return Vec::new() };
     entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .take(PROCESSES_MAX)
-        .filter_map(|pid| {
-            let status = std::fs::read_to_string(proc.join(format!("{pid}/status"))).ok()?;
-            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-            Some((pid, parent.trim().parse().ok()?))
-        })
         .collect()
+}
+
+fn parent_of(proc: &Path, pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(proc.join(format!("{pid}/status"))).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
 /// A process and everything below it.
@@ -150,6 +191,8 @@ mod tests {
         assert!(quick.content && quick.wall_s > 0.0 && quick.stderr == "oh\n");
         let slow = run(Command::new("sh").args(["-c", "sleep 0.05"]), &[3], true).unwrap();
         assert!(!slow.content && slow.wall_s >= 0.05 && slow.rss_mb_max > 0.1);
+        let pair = run(Command::new("sh").args(["-c", "sleep 0.2; exit 0"]), &[0], true).unwrap();
+        assert_eq!(pair.processes_max, 2, "the shell and what it started");
         assert!(run(&mut Command::new("no-such-program-is-here"), &[0], false).is_err());
     }
 
