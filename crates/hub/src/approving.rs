@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 use norms::{Passkey, PasskeyKey};
+use sha2::{Digest as _, Sha256};
 use spine::{
     Approval, ApprovalProof, ApprovalWindow, Assertion, Digest, KeyId, Plan, rng::random_bytes,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::db::PasskeyRow;
 use crate::executor::{Key, Standing};

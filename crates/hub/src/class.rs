@@ -93,7 +93,8 @@ mod tests {
     use super::*;
 
     fn proposed(ports: &[(u16, bool)]) -> MachineClass {
-        let listener = |(port, loopback): &(u16, bool)| json!({ "port": port, "loopback": loopback });
+        let listener =
+            |(port, loopback): &(u16, bool)| json!({ "port": port, "loopback": loopback });
         propose(&json!({ "listeners": ports.iter().map(listener).collect::<Vec<_>>() })).class
     }
 

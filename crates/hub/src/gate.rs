@@ -301,8 +301,7 @@ pub fn oops(ask: &Ask<'_>, error: &Oops) -> Response {
     if matches!(error, Oops::SignIn) {
         return Redirect::to("/sign-in").into_response();
     }
-    let status =
-        StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status.is_server_error() {
         tracing::error!(%error, path = ask.here, "a page failed");
     }

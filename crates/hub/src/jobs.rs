@@ -90,7 +90,8 @@ impl Jobs {
         let job = Arc::new(Job { id: inner.last, title, user, progress });
         inner.jobs.insert(job.id, Arc::clone(&job));
         let old = inner.jobs.iter().find(|(_, job)| job.progress().end.is_some());
-        if let Some(id) = old.map(|(id, _)| *id).filter(|_| inner.jobs.len() > limits::JOBS_KEPT_MAX)
+        if let Some(id) =
+            old.map(|(id, _)| *id).filter(|_| inner.jobs.len() > limits::JOBS_KEPT_MAX)
         {
             inner.jobs.remove(&id);
         }

@@ -7,11 +7,12 @@
 //! | [`gate`] | the one gate before every page: sessions, roles, forms, rate limits, headers |
 //! | [`server`], [`tls`] | connections, and which path leads where |
 //! | [`api`], [`metrics`] | the same actions for programs |
-//! | [`approving`] | passkeys: what is asked of them and what they answered |
+//! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
 //! | [`record`] | the record read over, and checked without believing who sent it |
 //! | [`messages`] | mail, webhook and ntfy out of a durable outbox |
 //! | [`db`] | what the page keeps for itself |
 //! | [`executor`] | the other side: what the page may ask for |
+//! | [`class`], [`rules`] | kinds of machines by their ports; the red lines in plain English |
 //! | [`hub`], [`jobs`], [`rate`], [`role`], [`password`], [`limits`] | what they all use |
 //!
 //! Architecture invariant: the hub proposes and shows. It holds no key that approves and it never
@@ -41,6 +42,7 @@ pub mod metrics;
 pub mod password;
 pub mod rate;
 pub mod record;
+pub mod registering;
 pub mod role;
 pub mod rules;
 pub mod server;

@@ -17,7 +17,11 @@ const LAST_CHECKPOINT: &str = "last_checkpoint";
 
 /// The newest receipts, with their numbers, newest first. What does not read is left out and
 /// counted in the second value.
-pub fn newest(hub: &Hub, before: Option<u64>, count: u32) -> Result<(Vec<(u64, Receipt)>, u64), Oops> {
+pub fn newest(
+    hub: &Hub,
+    before: Option<u64>,
+    count: u32,
+) -> Result<(Vec<(u64, Receipt)>, u64), Oops> {
     let size = hub.executor.receipts(u64::MAX, 0)?.size;
     let end = before.unwrap_or(size).min(size);
     let from = end.saturating_sub(u64::from(count));
@@ -126,7 +130,9 @@ fn judge(
             "It still begins with the {size} receipts that this page saw before, unchanged."
         ));
     } else {
-        checked.problems.push("Receipts that this page saw before are gone or were changed.".into());
+        checked
+            .problems
+            .push("Receipts that this page saw before are gone or were changed.".into());
     }
 }
 

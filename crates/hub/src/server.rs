@@ -56,11 +56,7 @@ async fn asset(request: Request) -> Response {
 static STREAMS: Semaphore = Semaphore::const_new(limits::STREAMS_MAX);
 
 /// How a job goes, as server-sent events: one event a line, then `end`.
-async fn events(
-    State(hub): State<Arc<Hub>>,
-    Path(id): Path<u64>,
-    headers: HeaderMap,
-) -> Response {
+async fn events(State(hub): State<Arc<Hub>>, Path(id): Path<u64>, headers: HeaderMap) -> Response {
     let asked = Arc::clone(&hub);
     let viewer = tokio::task::spawn_blocking(move || gate::viewer(&asked, &headers)).await;
     if !matches!(viewer, Ok(Ok(Some(_)))) {
@@ -71,7 +67,8 @@ async fn events(
         return StatusCode::TOO_MANY_REQUESTS.into_response();
     };
     let until = tokio::time::Instant::now() + limits::STREAM_TIMEOUT;
-    let begin = Following { listening: job.listen(), job, told: 0, over: false, until, _permit: permit };
+    let begin =
+        Following { listening: job.listen(), job, told: 0, over: false, until, _permit: permit };
     let events = stream::unfold(begin, |mut following| async move {
         let event = following.next().await?;
         Some((Ok::<_, Infallible>(event), following))
@@ -162,9 +159,7 @@ async fn converse(
     let service = tower::service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
         let mut router = router.clone();
-        async move {
-            router.ready().await?.call(request).await
-        }
+        async move { router.ready().await?.call(request).await }
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

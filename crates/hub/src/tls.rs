@@ -36,9 +36,7 @@ pub fn acceptor(config: &HubConfig) -> Result<Option<TlsAcceptor>, Oops> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Oops> {
-    StdFiles
-        .read(path)
-        .map_err(|error| Oops::Internal(format!("`{}`: {error}", path.display())))
+    StdFiles.read(path).map_err(|error| Oops::Internal(format!("`{}`: {error}", path.display())))
 }
 
 /// The page's own certificate: made once for its name, and kept, so that a browser that was told
@@ -48,7 +46,8 @@ fn self_signed(config: &HubConfig) -> Result<(Vec<u8>, Vec<u8>), Oops> {
     if let Ok(kept) = StdFiles.read(&path) {
         return Ok((kept.clone(), kept));
     }
-    let failed = |error: &dyn std::fmt::Display| Oops::Internal(format!("the certificate: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| Oops::Internal(format!("the certificate: {error}"));
     let made = rcgen::generate_simple_self_signed(vec![config.name.clone()])
         .map_err(|error| failed(&error))?;
     let pem = format!("{}{}", made.signing_key.serialize_pem(), made.cert.pem());

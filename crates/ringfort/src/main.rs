@@ -14,6 +14,7 @@ mod exec;
 mod failure;
 mod feeds;
 mod host;
+mod hub_port;
 mod keys;
 mod rim;
 mod verbs;

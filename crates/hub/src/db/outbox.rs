@@ -128,10 +128,8 @@ impl Db {
 
     /// Forgets messages that were settled before a moment.
     pub fn clear_letters(&self, before_ms: i64) -> Kept<()> {
-        self.lock().execute(
-            "DELETE FROM outbox WHERE coalesce(sent_ms, given_up_ms) < ?1",
-            [before_ms],
-        )?;
+        self.lock()
+            .execute("DELETE FROM outbox WHERE coalesce(sent_ms, given_up_ms) < ?1", [before_ms])?;
         Ok(())
     }
 }

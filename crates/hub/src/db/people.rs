@@ -116,8 +116,7 @@ impl Db {
 
     /// Gives a person a password, or takes it away.
     pub fn set_password(&self, user: &str, hash: Option<&str>) -> Kept<()> {
-        self.lock()
-            .execute("UPDATE users SET password = ?2 WHERE id = ?1", params![user, hash])?;
+        self.lock().execute("UPDATE users SET password = ?2 WHERE id = ?1", params![user, hash])?;
         Ok(())
     }
 

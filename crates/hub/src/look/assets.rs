@@ -21,11 +21,7 @@ macro_rules! asset {
         pub static $name: LazyLock<Asset> = LazyLock::new(|| {
             let bytes = include_bytes!(concat!("../../assets/", $stem, ".", $ending));
             let hash: String = hex::encode(Sha256::digest(bytes)).chars().take(12).collect();
-            Asset {
-                path: format!("/assets/{}-{hash}.{}", $stem, $ending),
-                kind: $kind,
-                bytes,
-            }
+            Asset { path: format!("/assets/{}-{hash}.{}", $stem, $ending), kind: $kind, bytes }
         });
     };
 }
@@ -47,7 +43,9 @@ mod tests {
     fn the_script_stays_small_and_uses_nothing_that_turns_text_into_code() {
         let text = std::str::from_utf8(SCRIPT.bytes).unwrap();
         assert!(text.len() <= 10 << 10, "{} bytes", text.len());
-        for word in ["innerHTML", "outerHTML", "eval(", "Function(", "document.write", "insertAdjacentHTML"] {
+        for word in
+            ["innerHTML", "outerHTML", "eval(", "Function(", "document.write", "insertAdjacentHTML"]
+        {
             assert!(!text.contains(word), "{word}");
         }
     }

@@ -132,8 +132,14 @@ mod tests {
     fn only_web_addresses_become_links() {
         let is_link = |text: &str| reference(text).into_string().contains("href");
         assert!(is_link("https://security-tracker.example/CVE-2026-1"));
-        for text in ["javascript:alert(1)", "data:text/html,x", "http://x.example", "https://a b",
-                     "https://x.example/\u{202e}", " https://x.example"] {
+        for text in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "http://x.example",
+            "https://a b",
+            "https://x.example/\u{202e}",
+            " https://x.example",
+        ] {
             assert!(!is_link(text), "{text}");
         }
     }

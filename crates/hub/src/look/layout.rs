@@ -102,11 +102,9 @@ fn banners(ask: &Ask<'_>) -> Markup {
             html! { p { "So nothing is done. Look at the disk of this machine." } },
         ),
         Ok(_) => html! {},
-        Err(Away::NotRunning(reason)) => parts::note(
-            "later",
-            "ringfort only observes here.",
-            html! { p { (Foreign(reason)) } },
-        ),
+        Err(Away::NotRunning(reason)) => {
+            parts::note("later", "ringfort only observes here.", html! { p { (Foreign(reason)) } })
+        }
         Err(other) => parts::note(
             "unknown",
             "The executor does not answer.",

@@ -34,9 +34,13 @@ fn one_step(step: &Step) -> Markup {
             }
         },
         ("roll_back", _) => html! { "Put back what an earlier action changed." },
-        ("net.block_address", _) => html! { "Block the network address " (given(step, "address")) "." },
+        ("net.block_address", _) => {
+            html! { "Block the network address " (given(step, "address")) "." }
+        }
         ("process.freeze", _) => html! { "Freeze the program " (given(step, "pid")) "." },
-        ("file.quarantine", _) => html! { "Move the file " (given(step, "path")) " into quarantine." },
+        ("file.quarantine", _) => {
+            html! { "Move the file " (given(step, "path")) " into quarantine." }
+        }
         (name, _) => html! {
             code { (Foreign(name)) }
             @for (key, value) in &step.params {

@@ -200,9 +200,8 @@ fn talk(ask: &Ask<'_>, case: &Case) -> Result<Markup, Oops> {
 }
 
 fn aside(ask: &Ask<'_>, case: &Case) -> Markup {
-    let act = |name: &str, text: &str| {
-        button(ask, &format!("/cases/{}/{name}", case.id), "plain", text)
-    };
+    let act =
+        |name: &str, text: &str| button(ask, &format!("/cases/{}/{name}", case.id), "plain", text);
     html! {
         section { h2 { "Or" }
             div.choices {
@@ -309,9 +308,11 @@ pub fn begin_preparing(ask: &Ask<'_>, case: Case) -> Result<u64, Oops> {
     ask.note(&format!("had a fix made for case {}", case.id.short()))?;
     super::job::begin(ask, title, user, move |hub, say| {
         let next = format!("/cases/{}", case.id);
-        let done = hub.executor.prepare(&case, say).map_err(Oops::from).and_then(|prepared| {
-            super::plan::keep(hub, Some(case.id), &prepared)
-        });
+        let done = hub
+            .executor
+            .prepare(&case, say)
+            .map_err(Oops::from)
+            .and_then(|prepared| super::plan::keep(hub, Some(case.id), &prepared));
         match done {
             Ok(_) => End { good: true, text: "The fix is made and was tried.".into(), next },
             Err(error) => End { good: false, text: error.to_string(), next },

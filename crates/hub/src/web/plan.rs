@@ -137,13 +137,24 @@ fn approve(ask: &Ask<'_>) -> Result<Next, Oops> {
     if !own.iter().any(|key| key.id == approval.approver) {
         return Err(Oops::Forbidden("This is not your passkey.".into()));
     }
+    let id = hand_in(ask, plan, proposal, &approval)?;
+    Ok(Next::See(format!("/jobs/{id}")))
+}
+
+/// Keeps a signature and has the plan carried out if the signatures suffice; returns the number of
+/// the job. What the signature is worth, the executor says.
+pub fn hand_in(
+    ask: &Ask<'_>,
+    plan: Plan,
+    proposal: Proposal,
+    approval: &Approval,
+) -> Result<u64, Oops> {
     let approvals = ask.hub.state(|state| {
-        state.put_approval(&approval)?;
+        state.put_approval(approval)?;
         state.approvals_for(&proposal.plan)
     })?;
     ask.note(&format!("signed plan {}", proposal.plan.short()))?;
-    let id = begin_running(ask, plan, proposal, approvals)?;
-    Ok(Next::See(format!("/jobs/{id}")))
+    begin_running(ask, plan, proposal, approvals)
 }
 
 /// Has a plan carried out; returns the number of the job.
@@ -169,9 +180,9 @@ fn begin_running(
             Ok(Ran::NotAllowed(decision)) => {
                 let why = decision.reasons.join(" ");
                 let text = match decision.verdict {
-                    Verdict::NeedsApproval { humans } => format!(
-                        "Signed. It runs once {humans} different people have signed. {why}"
-                    ),
+                    Verdict::NeedsApproval { humans } => {
+                        format!("Signed. It runs once {humans} different people have signed. {why}")
+                    }
                     _ => format!("Not allowed. {why}"),
                 };
                 End { good: false, text, next: here }

@@ -108,8 +108,8 @@ fn stop_part(ask: &Ask<'_>) -> Result<Markup, Oops> {
     let keys = approving::own_keys(ask.hub, &ask.viewer()?.user, &standing)?;
     let Some(key) = keys.first() else {
         return Ok(html! { section #stop { h2 { "Let it go on" }
-            p { "Only a person with an enrolled key can: here with a passkey, or on the machine with "
-                code { "ringfort stop --release" } "." } } });
+        p { "Only a person with an enrolled key can: here with a passkey, or on the machine with "
+            code { "ringfort stop --release" } "." } } });
     };
     let bytes = ask.hub.executor.consent_bytes(standing.host, "resume", ask.now_ms);
     let challenge = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(bytes));
@@ -150,6 +150,7 @@ fn resume(ask: &Ask<'_>) -> Result<Next, Oops> {
     let said = ask.hub.executor.resume(&consent)?;
     ask.hub.forget_standing();
     ask.note("released the stop switch")?;
-    let body = html! { h1 { "It goes on" } p.lead { (Foreign(&said)) } p { a href="/" { "Today" } } };
+    let body =
+        html! { h1 { "It goes on" } p.lead { (Foreign(&said)) } p { a href="/" { "Today" } } };
     Ok(Next::Show(View::new("It goes on", body)))
 }

@@ -11,14 +11,8 @@ use crate::look::{chart, parts};
 use crate::role::Role;
 
 /// The page.
-pub const PAGE: Page = Page {
-    path: "/",
-    title: "Today",
-    nav: Some(1),
-    sees: Some(Role::Viewer),
-    view,
-    acts: &[],
-};
+pub const PAGE: Page =
+    Page { path: "/", title: "Today", nav: Some(1), sees: Some(Role::Viewer), view, acts: &[] };
 
 /// Cases that are shown; the rest is behind a link.
 const CASES_SHOWN: u32 = 8;

@@ -13,10 +13,10 @@
 
 use std::path::PathBuf;
 
+use crate::approving::confirm;
 use crate::cli_support::{consent, said};
 use crate::context::{Context, inert};
 use crate::exec::client::Client;
-use crate::approving::confirm;
 use crate::exec::protocol::{Consent, PasskeyRecord, Request};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::keys::{self, key_id};
@@ -127,7 +127,8 @@ fn enrol(matches: &ArgMatches, context: &Context) -> Outcome {
     let enrolled: Vec<_> = standing.keys.iter().map(|key| key.id).collect();
     let signer = keys::find_signer(&enrolled)?;
     let consent = consent(&signer, standing.host, &format!("enrol {public} {person}"))?;
-    let request = Request::Enrol { public, person: person.clone(), passkey: None, consent: Some(consent) };
+    let request =
+        Request::Enrol { public, person: person.clone(), passkey: None, consent: Some(consent) };
     said(context, client.ask(&request, &mut |_| ())?)
 }
 
