@@ -2,20 +2,20 @@
 // authenticator, the record; every page in light and dark, wide and narrow, with axe; every page
 // without scripts; hostile text everywhere it can come from. Prints one line of JSON at the end.
 //
-// From the environment: RINGFORT_LINK (signs in once), RINGFORT_MODULES (a folder with
-// node_modules), RINGFORT_SHOTS (where pictures go), RINGFORT_TRUST (a program that takes a code
-// and enrols it), RINGFORT_SCENE (JSON: ids of the case, plan and machine to visit).
+// From the environment: RINGFORT_TEST_LINK (signs in once), RINGFORT_TEST_MODULES (a folder with
+// node_modules), RINGFORT_TEST_SHOTS (where pictures go), RINGFORT_TEST_TRUST (a program that takes a code
+// and enrols it), RINGFORT_TEST_SCENE (JSON: ids of the case, plan and machine to visit).
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const modules = createRequire(join(process.env.RINGFORT_MODULES, "x.js"));
+const modules = createRequire(join(process.env.RINGFORT_TEST_MODULES, "x.js"));
 const { chromium } = modules("playwright-core");
 const axeSource = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
-const shots = process.env.RINGFORT_SHOTS;
-const scene = JSON.parse(process.env.RINGFORT_SCENE);
-const link = process.env.RINGFORT_LINK;
+const shots = process.env.RINGFORT_TEST_SHOTS;
+const scene = JSON.parse(process.env.RINGFORT_TEST_SCENE);
+const link = process.env.RINGFORT_TEST_LINK;
 const origin = new URL(link).origin;
 mkdirSync(shots, { recursive: true });
 
@@ -28,7 +28,7 @@ const step = (text) => report.steps.push(text);
 const check = (good, text) => { if (!good) problem(text); };
 
 const browser = await chromium.launch({
-  executablePath: process.env.RINGFORT_CHROMIUM || "/usr/bin/chromium",
+  executablePath: process.env.RINGFORT_TEST_CHROMIUM || "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
 });
 
@@ -84,7 +84,7 @@ await page.click("form[data-passkey=create] button");
 await page.waitForSelector("text=signs in only");
 const line = await page.locator("pre.command").first().innerText();
 check(line.startsWith("ringfort keys trust "), `the line for the machine: ${line.slice(0, 40)}`);
-execFileSync(process.env.RINGFORT_TRUST, [line.trim().split(" ").pop()], { stdio: "pipe" });
+execFileSync(process.env.RINGFORT_TEST_TRUST, [line.trim().split(" ").pop()], { stdio: "pipe" });
 await page.waitForTimeout(2200); // what is kept of the executor is two seconds old at most
 await page.goto(`${origin}/people`);
 check(await page.locator("text=can approve").count() > 0, "the passkey can approve now");

@@ -1,7 +1,6 @@
 //! How long the page "Today" takes with 10,000 machines and 100,000 cases in the store:
 //! `cargo run --release -p hub --example today`. Prints the median and the 99th percentile of the
 //! server's time, from the request to the last byte of the answer, and the bytes of a first load.
-#![expect(clippy::print_stdout, reason = "it prints figures")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

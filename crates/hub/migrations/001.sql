@@ -70,7 +70,8 @@ CREATE TABLE proposals (
     plan TEXT PRIMARY KEY,
     case_id TEXT,
     made_ms INTEGER NOT NULL,
-    dry_run TEXT NOT NULL
+    dry_run TEXT NOT NULL,
+    ran_ms INTEGER
 ) STRICT;
 CREATE INDEX proposals_by_case ON proposals (case_id, made_ms DESC);
 

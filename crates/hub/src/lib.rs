@@ -9,6 +9,7 @@
 //! | [`api`], [`metrics`] | the same actions for programs |
 //! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
 //! | [`record`] | the record read over, and checked without believing who sent it |
+//! | [`schedule`] | plans that wait for the maintenance window |
 //! | [`messages`] | mail, webhook and ntfy out of a durable outbox |
 //! | [`db`] | what the page keeps for itself |
 //! | [`executor`] | the other side: what the page may ask for |
@@ -45,6 +46,7 @@ pub mod record;
 pub mod registering;
 pub mod role;
 pub mod rules;
+pub mod schedule;
 pub mod server;
 pub mod tls;
 pub mod web;

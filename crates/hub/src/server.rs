@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-use tower::{Service as _, ServiceExt as _};
+use tower::Service as _;
 
 use crate::hub::Hub;
 use crate::jobs::{Job, Progress};
@@ -158,8 +158,7 @@ async fn converse(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let service = tower::service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
-        let mut router = router.clone();
-        async move { router.ready().await?.call(request).await }
+        router.clone().call(request)
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
+use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport as _};
 use serde_json::json;
 use sha2::Sha256;
@@ -38,7 +39,8 @@ fn id(queued: &Queued) -> String {
 }
 
 fn mail(settings: &Settings, queued: &Queued) -> Result<(), String> {
-    let address = |text: &str| text.parse().map_err(|_| format!("`{text}` is no mail address"));
+    let address =
+        |text: &str| text.parse::<Mailbox>().map_err(|_| format!("`{text}` is no mail address"));
     let domain = settings.mail_from.rsplit('@').next().unwrap_or("localhost").trim_end_matches('>');
     let mut message = Message::builder()
         .from(address(&settings.mail_from)?)
@@ -51,10 +53,13 @@ fn mail(settings: &Settings, queued: &Queued) -> Result<(), String> {
     let message = message.body(queued.letter.body.clone()).map_err(|e| e.to_string())?;
     let tls = || {
         let mut parameters = TlsParameters::builder(settings.mail_server.clone());
-        for certificate in authorities(&settings.ca_file)? {
-            parameters = parameters.add_root_certificate(
-                Certificate::from_der(certificate).map_err(|e| e.to_string())?,
-            );
+        let own = authorities(&settings.ca_file)?;
+        if !own.is_empty() {
+            parameters = parameters.certificate_store(CertificateStore::None);
+        }
+        for certificate in own {
+            let certificate = Certificate::from_der(certificate).map_err(|e| e.to_string())?;
+            parameters = parameters.add_root_certificate(certificate);
         }
         parameters.build_rustls().map_err(|e| e.to_string())
     };
@@ -96,7 +101,8 @@ fn agent(settings: &Settings) -> Result<ureq::Agent, String> {
     let roots = if own.is_empty() {
         RootCerts::WebPki
     } else {
-        own.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned()).into()
+        let own = own.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned());
+        RootCerts::from(own.collect::<Vec<_>>())
     };
     Ok(ureq::Agent::config_builder()
         .http_status_as_error(false)

@@ -46,6 +46,7 @@ pub fn round(hub: &Hub) -> Result<(), Oops> {
     let settings: Settings = hub.db.setting(settings::NAME)?;
     watch::look(hub, &settings)?;
     send_due(hub, &settings)?;
+    crate::schedule::look(hub)?;
     watch::ping(hub, &settings)?;
     hub.db.clear_letters(hub.clock.now_ms() - limits::LETTERS_KEPT_MS)?;
     Ok(())

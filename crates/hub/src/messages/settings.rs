@@ -53,7 +53,7 @@ pub struct Settings {
     pub dead_man_url: String,
     /// Every so many minutes.
     pub dead_man_minutes: u32,
-    /// Certificate authorities (a PEM file) to trust beside the built-in ones.
+    /// Certificate authorities (a PEM file) to trust in place of the built-in ones.
     pub ca_file: String,
 }
 

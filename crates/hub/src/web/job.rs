@@ -32,7 +32,7 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
     let body = html! {
         h1 { (Foreign(&job.title)) }
         @match &progress.end {
-            None => p.lead { (parts::tag("planned", "running")) " You may leave this page; it goes on." },
+            None => { p.lead { (parts::tag("planned", "running")) " You may leave this page; it goes on." } }
             Some(end) => {
                 p.lead {
                     (parts::tag(if end.good { "ok" } else { "now" },

@@ -17,7 +17,7 @@ use crate::role::Role;
 
 /// The pages, as `build.rs` lists them.
 pub mod registry {
-    use super::Page;
+    use super::{Act, Ask, Next, Oops, Page, View};
     include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 }
 

@@ -5,7 +5,6 @@ use spine::{Approval, ApprovalWindow, CaseId, Plan, PlanHash, Verdict};
 use store::State as _;
 
 use super::{Act, Ask, Next, Oops, Page, View};
-use crate::approving;
 use crate::db::Proposal;
 use crate::executor::{Prepared, Ran, Standing};
 use crate::hub::Hub;
@@ -13,6 +12,7 @@ use crate::jobs::End;
 use crate::look::foreign::{Foreign, plain};
 use crate::look::{parts, plan as shown};
 use crate::role::Role;
+use crate::{approving, schedule};
 
 /// The page.
 pub const PAGE: Page = Page {
@@ -105,12 +105,20 @@ fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Marku
     }
     let keys = approving::own_keys(ask.hub, &ask.viewer()?.user, &standing)?;
     let Some(key) = keys.first() else { return Ok(no_key(&standing)) };
-    let draft = approving::draft(ask.hub, plan, key, ApprovalWindow::Now, ask.now_ms)?;
     let action = format!("/plans/{}/approve", proposal.plan);
+    let form = |window, text: &str| {
+        let draft = approving::draft(ask.hub, plan, key, window, ask.now_ms)?;
+        approving::approval_form(ask, &action, &draft, key, text)
+    };
+    let window = schedule::of(ask.hub, ask.now_ms)?;
     Ok(html! {
         p { "You sign exactly this plan, for 15 minutes from now. The machine checks your \
             signature itself; nobody who holds this page can make it." }
-        (approving::approval_form(ask, &action, &draft, key, "Approve and carry out")?)
+        (form(ApprovalWindow::Now, "Approve and carry out")?)
+        @if let Some(window @ ApprovalWindow::Scheduled { not_before_ms, .. }) = window {
+            p { "Or for the maintenance window that begins " (parts::at(not_before_ms)) ":" }
+            (form(window, "Approve for the window")?)
+        }
     })
 }
 
@@ -169,6 +177,10 @@ fn begin_running(
     super::job::begin(ask, title, user, move |hub, say| {
         let here = format!("/plans/{}", proposal.plan);
         let good = proposal.case.map_or_else(|| "/records".to_owned(), |id| format!("/cases/{id}"));
+        if approvals.iter().all(|approval| is_ahead(approval, hub.clock.now_ms())) {
+            let text = "Signed. It is carried out when its window opens.".to_owned();
+            return End { good: true, text, next: good };
+        }
         match hub.executor.carry_out(&plan, &approvals, say) {
             Ok(Ran::Ended { done: true, message, .. }) => {
                 End { good: true, text: message, next: good }
@@ -190,4 +202,9 @@ fn begin_running(
             Err(away) => End { good: false, text: away.to_string(), next: here },
         }
     })
+}
+
+/// Whether an approval is for a window that is not open yet.
+fn is_ahead(approval: &Approval, now_ms: i64) -> bool {
+    approval.validity_ms().is_some_and(|(start_ms, _)| start_ms > now_ms)
 }

@@ -129,9 +129,9 @@ fn one_letter(ask: &Ask<'_>, letter: &Queued) -> Markup {
     html! {
         li {
             @match (letter.sent_ms, letter.given_up_ms) {
-                (Some(_), _) => (parts::tag("ok", "delivered")),
-                (None, Some(_)) => (parts::tag("now", "given up")),
-                (None, None) => (parts::tag("planned", "on its way")),
+                (Some(_), _) => { (parts::tag("ok", "delivered")) },
+                (None, Some(_)) => { (parts::tag("now", "given up")) },
+                (None, None) => { (parts::tag("planned", "on its way")) },
             }
             " " (letter.channel) ": " (Foreign(&letter.letter.subject)) ", "
             (parts::time(letter.created_ms, ask.now_ms))

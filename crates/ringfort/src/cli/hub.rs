@@ -2,14 +2,15 @@
 //!
 //! `ringfort up` starts it as an unprivileged process. It listens on this machine only; with
 //! `--listen` elsewhere it speaks TLS, with a certificate of its own making or with yours
-//! (`--tls-cert`, `--tls-key`). Passkeys belong to a name, so give it one with `--name`.
+//! (`--tls-cert`, `--tls-key`). Passkeys belong to a name, so give it one with `--name`. The section
+//! `[page]` of the configuration says the same for `ringfort up`.
 //!
 //! `ringfort hub --link` prints a link that signs in once, for half an hour.
 //!
 //! The page proposes and shows. It holds no key that approves, and what it says is not believed by
 //! any executor: whoever steals it can look, and can act on nothing.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,9 +28,6 @@ use crate::verbs::Verb;
 pub const VERB: Verb =
     Verb { name: "hub", about: "Show the page in a browser", hidden: false, args, run };
 
-/// The port that is taken unless another is named.
-const PORT: u16 = 7_117;
-
 fn args(command: Command) -> Command {
     let path = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
@@ -45,7 +43,6 @@ fn args(command: Command) -> Command {
             Arg::new("listen")
                 .long("listen")
                 .value_name("ADDRESS")
-                .env("RINGFORT_HUB_LISTEN")
                 .value_parser(value_parser!(SocketAddr))
                 .help("Where to listen, such as 192.0.2.7:7117; TLS is used"),
         )
@@ -53,8 +50,6 @@ fn args(command: Command) -> Command {
             Arg::new("name")
                 .long("name")
                 .value_name("NAME")
-                .env("RINGFORT_HUB_NAME")
-                .default_value("localhost")
                 .help("The name it is reached by, such as hub.clinic.example"),
         )
         .arg(
@@ -78,15 +73,17 @@ pub fn hub_dir(data_dir: &Path) -> std::io::Result<PathBuf> {
 fn config(matches: &ArgMatches, context: &Context) -> Result<HubConfig, Failure> {
     let data_dir = &context.config.data_dir;
     let dir = hub_dir(data_dir).or_hint("the page's folder cannot be made", "check the disk")?;
-    let default = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
-    let listen = matches.get_one::<SocketAddr>("listen").copied().unwrap_or(default);
+    let set = &context.config.page;
+    let listen = matches.get_one::<SocketAddr>("listen").copied().unwrap_or(set.listen);
     let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
-    let own = matches.get_flag("tls") || !listen.ip().is_loopback();
-    let tls = match (file("tls-cert"), file("tls-key")) {
+    let own = matches.get_flag("tls") || set.tls || !listen.ip().is_loopback();
+    let chain = file("tls-cert").or_else(|| set.tls_cert.clone());
+    let key = file("tls-key").or_else(|| set.tls_key.clone());
+    let tls = match (chain, key) {
         (Some(chain), Some(key)) => Some(Tls::Files(chain, key)),
         _ => own.then_some(Tls::SelfSigned),
     };
-    let name = matches.get_one::<String>("name").cloned().unwrap_or_default();
+    let name = matches.get_one::<String>("name").unwrap_or(&set.name);
     Ok(HubConfig {
         state_db: agent_dir(data_dir).or_hint("no data folder", "check it")?.join("state.db"),
         dir,
@@ -163,6 +160,6 @@ mod tests {
         assert!(command.clone().try_get_matches_from(["hub", "--tls-cert", "a.pem"]).is_err());
         assert!(command.clone().try_get_matches_from(["hub", "--listen", "nonsense"]).is_err());
         let matches = command.try_get_matches_from(["hub"]).unwrap();
-        assert_eq!(matches.get_one::<String>("name").unwrap(), "localhost");
+        assert!(matches.get_one::<String>("name").is_none(), "the configuration says");
     }
 }

@@ -16,7 +16,7 @@ use super::hostile_text;
 use super::scene::{Scene, command, is_root, now_ms};
 
 fn modules() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os("RINGFORT_BROWSER_MODULES")?);
+    let path = PathBuf::from(std::env::var_os("RINGFORT_TEST_BROWSER")?);
     ["playwright-core", "axe-core"]
         .iter()
         .all(|name| path.join("node_modules").join(name).is_dir())
@@ -209,7 +209,7 @@ fn trust(scene: &Scene) -> PathBuf {
 fn a_browser_finds_its_way_and_nothing_hostile_runs() {
     let (Some(modules), Some(chromium)) = (modules(), chromium()) else {
         println!(
-            "SKIPPED: needs Chromium and RINGFORT_BROWSER_MODULES with playwright-core and axe-core"
+            "SKIPPED: needs Chromium and RINGFORT_TEST_BROWSER with playwright-core and axe-core"
         );
         return;
     };
@@ -219,17 +219,17 @@ fn a_browser_finds_its_way_and_nothing_hostile_runs() {
     let mut scene = Scene::start();
     let told = fill(&scene);
     let link = scene.start_page();
-    let shots = std::env::var_os("RINGFORT_SHOTS")
+    let shots = std::env::var_os("RINGFORT_TEST_SHOTS")
         .map_or_else(|| scene.data.path().join("shots"), PathBuf::from);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser/run.mjs");
     let output = Command::new("node")
         .arg(script)
-        .env("RINGFORT_LINK", link)
-        .env("RINGFORT_MODULES", modules)
-        .env("RINGFORT_CHROMIUM", chromium)
-        .env("RINGFORT_SHOTS", shots)
-        .env("RINGFORT_TRUST", trust(&scene))
-        .env("RINGFORT_SCENE", told.to_string())
+        .env("RINGFORT_TEST_LINK", link)
+        .env("RINGFORT_TEST_MODULES", modules)
+        .env("RINGFORT_TEST_CHROMIUM", chromium)
+        .env("RINGFORT_TEST_SHOTS", shots)
+        .env("RINGFORT_TEST_TRUST", trust(&scene))
+        .env("RINGFORT_TEST_SCENE", told.to_string())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
