@@ -1,4 +1,54 @@
-//! The page, its API, messages, and enrolment of machines.
+//! The page, its API and its messages.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`web`] | the pages, one file each |
+//! | [`look`] | the frame, the parts and the words of pages; text from outside made inert |
+//! | [`gate`] | the one gate before every page: sessions, roles, forms, rate limits, headers |
+//! | [`server`], [`tls`] | connections, and which path leads where |
+//! | [`api`], [`metrics`] | the same actions for programs |
+//! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
+//! | [`record`] | the record read over, and checked without believing who sent it |
+//! | [`schedule`] | plans that wait for the maintenance window |
+//! | [`messages`] | mail, webhook and ntfy out of a durable outbox |
+//! | [`db`] | what the page keeps for itself |
+//! | [`executor`] | the other side: what the page may ask for |
+//! | [`class`], [`rules`] | kinds of machines by their ports; the red lines in plain English |
+//! | [`hub`], [`jobs`], [`rate`], [`role`], [`password`], [`limits`] | what they all use |
 //!
 //! Architecture invariant: the hub proposes and shows. It holds no key that approves and it never
 //! executes; what it says is not believed by any executor.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unreachable
+)]
+
+pub mod api;
+pub mod approving;
+pub mod class;
+pub mod db;
+pub mod executor;
+pub mod gate;
+pub mod hub;
+pub mod jobs;
+pub mod limits;
+pub mod look;
+pub mod messages;
+pub mod metrics;
+pub mod password;
+pub mod rate;
+pub mod record;
+pub mod registering;
+pub mod role;
+pub mod rules;
+pub mod schedule;
+pub mod server;
+pub mod tls;
+pub mod web;
+
+pub use hub::{Hub, HubConfig, Tls};

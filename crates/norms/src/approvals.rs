@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use spine::{Approval, ApprovalProof, KeyId, PlanHash};
 
 use crate::limits;
-use crate::{ApproverKey, Facts};
+use crate::{ApproverKey, Facts, PasskeyFault, PublicKey};
 
 /// Why an approval was not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -40,9 +40,12 @@ pub enum ApprovalFault {
     /// Break-glass, and not all contacts were told.
     #[error("it breaks the glass and not all contacts have been told")]
     NotNotified,
-    /// The signature does not hold, or its scheme is unknown.
+    /// The signature does not hold, or its scheme is not that of the key.
     #[error("its signature does not hold")]
     Signature,
+    /// What the passkey signed is not this approval, or not as it must be signed.
+    #[error("what the passkey signed does not hold: {0}")]
+    Passkey(PasskeyFault),
 }
 
 /// An approval that was counted.
@@ -137,9 +140,7 @@ fn check<'facts>(
     if approval.break_glass && !facts.break_glass_notified {
         return Err(ApprovalFault::NotNotified);
     }
-    if !signature_holds(key, approval) {
-        return Err(ApprovalFault::Signature);
-    }
+    check_signature(key, approval)?;
     // After the signature, so that a forged copy cannot spoil the real one.
     if !seen.insert(nonce) {
         return Err(ApprovalFault::Replayed);
@@ -155,7 +156,7 @@ fn check<'facts>(
 
 fn enrolled_key(facts: &Facts, id: KeyId) -> Option<&ApproverKey> {
     let key = facts.approver_keys.iter().take(limits::APPROVER_KEYS_MAX).find(|k| k.id == id)?;
-    let hash: [u8; 32] = Sha256::digest(key.public).into();
+    let hash: [u8; 32] = Sha256::digest(key.public.raw()).into();
     (hash == id.0.0).then_some(key)
 }
 
@@ -166,14 +167,31 @@ pub fn parse_nonce(text: &str) -> Option<[u8; 16]> {
     (lower_case && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
 }
 
-fn signature_holds(key: &ApproverKey, approval: &Approval) -> bool {
-    let ApprovalProof::Ed25519 { signature } = &approval.proof else { return false };
+/// The scheme of the proof must be that of the enrolled key: a passkey's raw signature over the
+/// approval is no approval, and neither is an assertion by a key that is no passkey.
+fn check_signature(key: &ApproverKey, approval: &Approval) -> Result<(), ApprovalFault> {
+    match (&key.public, &approval.proof) {
+        (PublicKey::Ed25519(public), ApprovalProof::Ed25519 { signature }) => {
+            if ed25519_holds(public, approval, signature) {
+                Ok(())
+            } else {
+                Err(ApprovalFault::Signature)
+            }
+        }
+        (PublicKey::Passkey(passkey), ApprovalProof::Webauthn { assertion }) => {
+            let challenge = approval.challenge().map_err(|_| ApprovalFault::Signature)?;
+            passkey.check(&challenge, assertion).map_err(ApprovalFault::Passkey)
+        }
+        _ => Err(ApprovalFault::Signature),
+    }
+}
+
+fn ed25519_holds(public: &[u8; 32], approval: &Approval, signature: &str) -> bool {
     let mut bytes = [0_u8; 64];
     if hex::decode_to_slice(signature, &mut bytes).is_err() {
         return false;
     }
-    let (Ok(public), Ok(message)) =
-        (VerifyingKey::from_bytes(&key.public), approval.signed_bytes())
+    let (Ok(public), Ok(message)) = (VerifyingKey::from_bytes(public), approval.signed_bytes())
     else {
         return false;
     };

@@ -9,6 +9,8 @@ use spine::{
     ActionType, Author, AutonomyLevel, EffectClass, HostId, KeyId, MachineClass, PlanHash, Profile,
 };
 
+use crate::passkey::Passkey;
+
 /// A marking of the Traffic Light Protocol (FIRST TLP 2.0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,13 +41,39 @@ impl Tlp {
     }
 }
 
+/// A public key of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublicKey {
+    /// An Ed25519 key that signs approvals itself.
+    Ed25519([u8; 32]),
+    /// A passkey that signs a challenge made of an approval.
+    Passkey(Box<Passkey>),
+}
+
+impl PublicKey {
+    /// The raw bytes, whose SHA-256 is the key's id.
+    pub fn raw(&self) -> &[u8] {
+        match self {
+            Self::Ed25519(bytes) => bytes,
+            Self::Passkey(passkey) => passkey.key.raw(),
+        }
+    }
+}
+
+impl From<[u8; 32]> for PublicKey {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self::Ed25519(bytes)
+    }
+}
+
 /// A person's key that this host enrolled with local consent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApproverKey {
-    /// The SHA-256 of the public key.
+    /// The SHA-256 of the public key's raw bytes.
     pub id: KeyId,
-    /// The Ed25519 public key.
-    pub public: [u8; 32],
+    /// The public key.
+    pub public: PublicKey,
     /// The person. Two keys of one person are one approver.
     pub person: String,
 }

@@ -5,6 +5,7 @@
 //! | `policies/*.cedar`, `ringfort.cedarschema` | the red lines RL01 to RL20, one file each, and what they may read |
 //! | [`facts`] | [`Facts`], what the policies read of one plan on one host |
 //! | [`approvals`] | signatures checked, distinct people counted |
+//! | [`passkey`] | what a passkey signed: WebAuthn assertions |
 //! | [`decide`] | [`Norms::decide`]: deny, needs so many people, or allow with a permit |
 //! | [`permit`] | [`Permit`] and [`Admitted`]: bound to plan, host, root and time, consumed by value |
 //! | [`policy`] | the policy set; a site's own rules may only forbid |
@@ -30,6 +31,7 @@ pub mod approvals;
 pub mod decide;
 pub mod facts;
 pub mod limits;
+pub mod passkey;
 pub mod permit;
 pub mod policy;
 pub(crate) mod request;
@@ -37,7 +39,8 @@ pub(crate) mod slices;
 
 pub use approvals::{ApprovalFault, Counted, Weighed, weigh};
 pub use decide::{Norms, is_take_back};
-pub use facts::{ApproverKey, Facts, RingFacts, Tlp};
+pub use facts::{ApproverKey, Facts, PublicKey, RingFacts, Tlp};
+pub use passkey::{Passkey, PasskeyFault, PasskeyKey};
 pub use permit::{Admitted, Permit, PermitError};
 pub use policy::NormsError;
 

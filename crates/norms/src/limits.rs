@@ -12,3 +12,9 @@ pub const SITE_POLICY_BYTES_MAX: usize = 64 * 1024;
 pub const SITE_POLICIES_MAX: usize = 128;
 /// The most people that any line asks for.
 pub const PEOPLE_MAX: u8 = 2;
+/// Bytes of a passkey's client data.
+pub const CLIENT_DATA_BYTES_MAX: usize = 4_096;
+/// Bytes of a passkey's authenticator data.
+pub const AUTHENTICATOR_DATA_BYTES_MAX: usize = 1_024;
+/// Bytes of a passkey's signature.
+pub const PASSKEY_SIGNATURE_BYTES_MAX: usize = 256;

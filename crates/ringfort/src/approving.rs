@@ -5,8 +5,8 @@ use std::io::{IsTerminal as _, Write as _};
 use spine::{Approval, ApprovalWindow, Decision, Plan, Verdict};
 
 use crate::context::Context;
-use crate::exec::client::{Client, unexpected};
-use crate::exec::protocol::{Reply, Request, Standing};
+use crate::client::{Client, unexpected};
+use crate::protocol::{Reply, Request, Standing};
 use crate::failure::{Failure, OrHint as _};
 use crate::keys;
 use crate::rim::{OsRng, SystemClock};

@@ -6,8 +6,8 @@ use clap::{Arg, value_parser};
 use spine::{Case, Clock as _, Priority};
 
 use crate::context::{Context, inert};
-use crate::exec::client::unexpected;
-use crate::exec::protocol::{Consent, Reply};
+use crate::client::unexpected;
+use crate::protocol::{Consent, Reply};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::keys::{Signer, key_id};
 use crate::rim::SystemClock;
@@ -42,7 +42,12 @@ pub fn root_arg() -> Arg {
 pub fn consent(signer: &Signer, host: spine::HostId, to: &str) -> Result<Consent, Failure> {
     let signed_ms = SystemClock.now_ms();
     let signature = signer.sign(&Consent::bytes(host, to, signed_ms))?;
-    Ok(Consent { key: key_id(&signer.public()), signed_ms, signature: hex::encode(signature) })
+    Ok(Consent {
+        key: key_id(&signer.public()),
+        signed_ms,
+        signature: hex::encode(signature),
+        assertion: None,
+    })
 }
 
 /// Prints what the executor said it did.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use crate::context::Context;
-use crate::exec::protocol::{Message, Reply, Request, Standing, read_message, write_message};
+use crate::protocol::{Message, Reply, Request, Standing, read_message, write_message};
 use crate::failure::{Failure, OrHint as _};
 use crate::spawn;
 

@@ -36,9 +36,39 @@ pub struct Config {
     pub contacts: Vec<String>,
     /// What the owner says of the site.
     pub site: SiteConfig,
+    /// The page.
+    pub page: PageConfig,
     /// Feeds, by name: where the owner wants them from. Unlisted feeds come from their official
     /// address.
     pub feeds: BTreeMap<String, FeedConfig>,
+}
+
+/// The owner's wishes for the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageConfig {
+    /// Where it listens. Anywhere but on this machine it speaks TLS.
+    pub listen: std::net::SocketAddr,
+    /// The name it is reached by; passkeys belong to it.
+    pub name: String,
+    /// Whether it speaks TLS on this machine too.
+    pub tls: bool,
+    /// Its certificate, PEM; without one it makes its own.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate, PEM.
+    pub tls_key: Option<PathBuf>,
+}
+
+impl Default for PageConfig {
+    fn default() -> Self {
+        Self {
+            listen: std::net::SocketAddr::from(([127, 0, 0, 1], 7_117)),
+            name: "localhost".into(),
+            tls: false,
+            tls_cert: None,
+            tls_key: None,
+        }
+    }
 }
 
 /// The owner's wishes for one feed.
@@ -61,6 +91,7 @@ impl Default for Config {
             events_days_max: 90,
             contacts: Vec::new(),
             site: SiteConfig { fleet_size: 1, ..SiteConfig::default() },
+            page: PageConfig::default(),
             feeds: BTreeMap::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -21,7 +22,12 @@ pub struct Context {
     pub layers: Layers,
     /// The file named by `--config`, for processes that ringfort starts.
     pub config_file: Option<PathBuf>,
+    /// Hears of progress in place of standard error.
+    pub listener: Option<Listener>,
 }
+
+/// Somebody who hears of progress.
+pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Adds the options that every verb has.
 pub fn global_args(command: Command) -> Command {
@@ -81,7 +87,20 @@ impl Context {
             config,
             layers,
             config_file,
+            listener: None,
         })
+    }
+
+    /// The same, with somebody who hears of progress.
+    pub fn heard_by(&self, listener: Listener) -> Self {
+        Self {
+            json: self.json,
+            quiet: self.quiet,
+            config: self.config.clone(),
+            layers: self.layers.clone(),
+            config_file: self.config_file.clone(),
+            listener: Some(listener),
+        }
     }
 
     /// Prints one line of data.
@@ -101,7 +120,9 @@ impl Context {
 
     /// Says how long work goes, on standard error.
     pub fn progress(&self, text: impl std::fmt::Display) {
-        if !self.quiet {
+        if let Some(listener) = &self.listener {
+            listener(&text.to_string());
+        } else if !self.quiet {
             let _ = writeln!(std::io::stderr().lock(), "{} {text}", self.dim("·"));
         }
     }

@@ -25,7 +25,7 @@ use crate::failure::{Failure, OrHint as _};
 pub const PASSPHRASE_CHARS_MIN: usize = 8;
 
 /// The id of a public key.
-pub fn key_id(public: &[u8; 32]) -> KeyId {
+pub fn key_id(public: &[u8]) -> KeyId {
     KeyId(Digest(Sha256::digest(public).into()))
 }
 

@@ -15,6 +15,7 @@ mod exec;
 mod failure;
 mod feeds;
 mod host;
+mod hub_port;
 mod keys;
 mod protocol;
 mod rim;

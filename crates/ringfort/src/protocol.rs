@@ -9,11 +9,17 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use spine::{
-    ActionId, Approval, Decision, Digest, HostId, KeyId, OutcomeBody, Plan, PlanHash, RuleId,
+    ActionId, Approval, Assertion, Decision, Digest, HostId, KeyId, OutcomeBody, Plan, PlanHash,
+    RuleId,
 };
 
 /// The most bytes of one message.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// The most receipts of one reply.
+pub const RECEIPTS_MAX: u32 = 256;
+/// The most bytes of receipts of one reply; at least one receipt is given.
+pub const RECEIPTS_BYTES_MAX: usize = 1 << 20;
 
 /// What may be asked of the executor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,13 +67,25 @@ pub enum Request {
     },
     /// The actions carried out here, newest first.
     Actions,
+    /// Receipts of the record, with the checkpoint that signs them. They are not secret; that
+    /// they are all there, whoever asks can check.
+    Receipts {
+        /// The first one, from 0.
+        from: u64,
+        /// At most so many, and at most [`RECEIPTS_MAX`].
+        count: u32,
+    },
     /// Take a key in. The first one needs root; each further one needs root and the signature of
     /// a key that is enrolled.
     Enrol {
-        /// The raw Ed25519 public key, 64 hexadecimal digits.
+        /// The raw public key in hexadecimal digits: Ed25519 (32 bytes), or, for a passkey, also
+        /// an uncompressed point on P-256 (65 bytes).
         public: String,
         /// Whose key it is.
         person: String,
+        /// Where the key is a passkey: how it is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passkey: Option<PasskeyRecord>,
         /// For all but the first key: the consent of an enrolled key.
         consent: Option<Consent>,
     },
@@ -91,8 +109,26 @@ pub struct Consent {
     pub key: KeyId,
     /// When it was signed, milliseconds since the Unix epoch.
     pub signed_ms: i64,
-    /// Ed25519 over [`Consent::bytes`]; 128 hexadecimal digits.
+    /// Ed25519 over [`Consent::bytes`]; 128 hexadecimal digits. Empty where a passkey consents.
     pub signature: String,
+    /// Where a passkey consents: its assertion, whose challenge is the SHA-256 of
+    /// [`Consent::bytes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<Assertion>,
+}
+
+/// What is kept of a passkey beside its public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyRecord {
+    /// The credential's id, hexadecimal digits; the browser needs it to ask for the passkey.
+    pub credential: String,
+    /// The relying party.
+    pub rp_id: String,
+    /// The one origin it may be used from.
+    pub origin: String,
+    /// Its signature counter at enrolment.
+    pub counter: u32,
 }
 
 impl Consent {
@@ -163,6 +199,15 @@ pub enum Reply {
         /// Newest first.
         actions: Vec<ActionSummary>,
     },
+    /// To `Receipts`.
+    Receipts {
+        /// Receipts in the log.
+        size: u64,
+        /// The signed checkpoint over all of them.
+        checkpoint: String,
+        /// The receipts that were asked for, each the leaf's own bytes.
+        leaves: Vec<String>,
+    },
     /// To `Enrol`, `Stop`, `Resume`, `Withdraw` and `Feeds`.
     Done {
         /// What was done, in plain words.
@@ -211,10 +256,13 @@ pub struct Standing {
 pub struct EnrolledKey {
     /// The key's id.
     pub id: KeyId,
-    /// The raw Ed25519 public key, 64 hexadecimal digits.
+    /// The raw public key in hexadecimal digits.
     pub public: String,
     /// Whose key it is. Two keys of one person count once.
     pub person: String,
+    /// Where it is a passkey: how it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<PasskeyRecord>,
     /// When it was enrolled, milliseconds since the Unix epoch.
     pub enrolled_ms: i64,
 }

@@ -59,8 +59,8 @@ pub fn executor_listening(
     command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()
 }
 
-/// Starts the agent; as an unprivileged user if this process is root.
-pub fn agent(args: &[&str], uid: Option<u32>) -> io::Result<Child> {
+/// Starts the agent, or the hub; as an unprivileged user if this process is root.
+pub fn unprivileged(args: &[&str], uid: Option<u32>) -> io::Result<Child> {
     // After a change of user the link in /proc may not be followed; the path may.
     let mut command = clean(std::env::current_exe()?);
     command.args(args).stdin(Stdio::null());

@@ -2,6 +2,7 @@
 //! `ringfort/approval/v1` followed by the canonical JSON of every field but the proof.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     CanonicalError, HostId, KeyId, PlanHash, canonical::signing_prefix, canonical_json, limits,
@@ -22,6 +23,18 @@ pub enum ApprovalWindow {
     },
 }
 
+/// What an authenticator answered to a challenge (W3C WebAuthn Level 2, section 6.3.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// The authenticator data; lower-case hexadecimal digits.
+    pub authenticator_data: String,
+    /// The bytes of the client data as the browser made them; lower-case hexadecimal digits.
+    pub client_data: String,
+    /// The signature over both; lower-case hexadecimal digits.
+    pub signature: String,
+}
+
 /// What proves that the approver signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scheme", rename_all = "snake_case", deny_unknown_fields)]
@@ -31,6 +44,11 @@ pub enum ApprovalProof {
     Ed25519 {
         /// The signature.
         signature: String,
+    },
+    /// A passkey's assertion whose challenge is [`Approval::challenge`].
+    Webauthn {
+        /// The assertion.
+        assertion: Assertion,
     },
 }
 
@@ -81,6 +99,11 @@ impl Approval {
             nonce: &self.nonce,
         })?);
         Ok(bytes)
+    }
+
+    /// What a passkey is asked to sign: the SHA-256 of [`Approval::signed_bytes`].
+    pub fn challenge(&self) -> Result<[u8; 32], CanonicalError> {
+        Ok(Sha256::digest(self.signed_bytes()?).into())
     }
 
     /// First and last moment at which the approval is good, milliseconds since the Unix epoch, or

@@ -44,7 +44,7 @@ pub mod rng;
 pub mod site;
 
 pub use action::{Action, ActionState, Lease};
-pub use approval::{Approval, ApprovalProof, ApprovalWindow};
+pub use approval::{Approval, ApprovalProof, ApprovalWindow, Assertion};
 pub use canonical::{CanonicalError, canonical_json, hash_canonical, sha256_hex};
 pub use case::{Case, CaseEvent, CaseState, IllegalTransition, Priority};
 pub use clock::Clock;

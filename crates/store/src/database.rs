@@ -88,16 +88,20 @@ impl From<rusqlite::Error> for DatabaseError {
 }
 
 /// A kind of database: its mark in the file's header, and its migrations in order from 1.
-pub(crate) struct Schema {
-    pub(crate) name: &'static str,
-    pub(crate) application_id: i32,
-    pub(crate) migrations: &'static [&'static str],
-    pub(crate) log: Log,
+pub struct Schema {
+    /// What it is, for messages.
+    pub name: &'static str,
+    /// The mark in the file's header.
+    pub application_id: i32,
+    /// SQL, in order; what was released never changes.
+    pub migrations: &'static [&'static str],
+    /// What becomes of the write-ahead log.
+    pub log: Log,
 }
 
 /// What becomes of the write-ahead log when the last connection closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Log {
+pub enum Log {
     /// It is merged into the file and removed: for large writes, seldom.
     Merged,
     /// It stays, and is merged whenever it has grown to [`limits::SQLITE_LOG_PAGES_KEPT`]: for
@@ -107,14 +111,16 @@ pub(crate) enum Log {
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
+    /// For writing; it is made if it is not there.
     Write,
+    /// For reading only.
     Read,
 }
 
 impl Schema {
     /// Opens a database, for writing after making it (mode 0600) and bringing its schema forward.
-    pub(crate) fn open(&self, path: &Path, access: Access) -> Result<Connection, DatabaseError> {
+    pub fn open(&self, path: &Path, access: Access) -> Result<Connection, DatabaseError> {
         let connection = match access {
             Access::Read => open_read(path)?,
             Access::Write => open_write(path)?,

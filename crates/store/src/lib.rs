@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`state`] | [`State`], what the site knows: hosts, inventories, findings, cases, plans, approvals, actions |
 //! | [`sqlite_state`] | [`SqliteState`], the same in one SQLite file |
+//! | [`overview`] | [`Overview`], counts and pages of it for sites of many machines |
 //! | [`advisories`] | [`AdvisoryStore`]: advisories and facts about CVEs, from feeds |
 //! | [`event_log`] | [`EventLog`]: appends that are durable when acknowledged, sealed into Parquet |
 //! | [`mod@backup`] | [`backup()`] and [`restore()`]: one archive that holds a whole data folder |
@@ -27,6 +28,7 @@ pub mod backup;
 pub mod database;
 pub mod event_log;
 pub mod limits;
+pub mod overview;
 pub mod sqlite_state;
 pub mod state;
 
@@ -40,5 +42,6 @@ pub use event_log::{
     Ack, EventFilter, EventLog, EventLogConfig, EventLogError, EventLogStats, EventReader,
     EventSink, GroupCommit, Notice, ScanReport, StoredEvent,
 };
+pub use overview::{Counts, Day, Installed, Overview, Used};
 pub use sqlite_state::SqliteState;
 pub use state::{CaseFilter, HostRecord, Inventory, State, StateError};

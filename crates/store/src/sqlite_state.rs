@@ -18,13 +18,16 @@ use crate::state::{CaseFilter, HostRecord, Inventory, State, StateError};
 const SCHEMA: Schema = Schema {
     name: "state",
     application_id: 0x5246_5354, // "RFST"
-    migrations: &[include_str!("../migrations/state/001.sql")],
+    migrations: &[
+        include_str!("../migrations/state/001.sql"),
+        include_str!("../migrations/state/002.sql"),
+    ],
     log: Log::Kept,
 };
 
 /// The state in one SQLite file. Each thread opens its own; SQLite keeps them in step.
 pub struct SqliteState {
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl SqliteState {
@@ -424,7 +427,7 @@ impl State for SqliteState {
     }
 }
 
-fn parse<T: DeserializeOwned>(
+pub(crate) fn parse<T: DeserializeOwned>(
     what: &'static str,
     text: &str,
     key: impl FnOnce() -> Result<String, rusqlite::Error>,

@@ -18,7 +18,7 @@ enum Probe {
     Path(&'static str),
 }
 
-const PREREQUISITES: [Prerequisite; 12] = [
+const PREREQUISITES: [Prerequisite; 15] = [
     Prerequisite::program("gcc", "cc", "everything: the bundled SQLite and zstd are C"),
     Prerequisite::path("libc6-dev", "/usr/include/stdio.h", "everything, as above"),
     Prerequisite::path(
@@ -38,6 +38,9 @@ const PREREQUISITES: [Prerequisite; 12] = [
     Prerequisite::program("xz-utils", "xz", "test roots and compressed feeds"),
     Prerequisite::program("gpgv", "gpgv", "refreshing signed package metadata"),
     Prerequisite::program("util-linux", "unshare", "dry runs in their own namespaces"),
+    Prerequisite::program("chromium", "chromium", "the page in a real browser"),
+    Prerequisite::program("nodejs", "node", "the page in a real browser"),
+    Prerequisite::program("npm", "npm", "the page in a real browser"),
     Prerequisite::program("openssh-client", "ssh-keygen", "approvals with keys of OpenSSH"),
 ];
 
@@ -95,6 +98,31 @@ pub fn install_missing() -> Vec<&'static Prerequisite> {
 
 fn missing() -> Vec<&'static Prerequisite> {
     PREREQUISITES.iter().filter(|item| !item.is_there()).collect()
+}
+
+/// Installs the modules that drive a browser into a folder, as `tests/browser/package.json` names
+/// them. Without them the browser's test says so.
+pub fn install_browser_modules(root: &Path, folder: &Path) {
+    if folder.join("node_modules/axe-core").is_dir() || !find_program("npm") {
+        return;
+    }
+    let manifest = root.join("tests/browser/package.json");
+    let copied = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::copy(manifest, folder.join("package.json")));
+    if let Err(error) = copied {
+        eprintln!("no browser modules: {error}");
+        return;
+    }
+    eprintln!("$ npm install (in {})", folder.display());
+    let status = Command::new("npm")
+        .args(["install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        eprintln!("the browser modules could not be installed; that test will say SKIPPED");
+    }
 }
 
 /// Whether this process may install packages and make roots.

@@ -23,6 +23,8 @@ struct Places {
     roots: PathBuf,
     /// Real-world data, if it is there.
     corpus: PathBuf,
+    /// Modules of Node.js that drive a browser.
+    browser: PathBuf,
 }
 
 /// Runs the test and prints the counts as the last line.
@@ -35,6 +37,7 @@ pub fn run(root: &Path, extent: Extent<'_>) -> ExitCode {
         for item in prerequisites::install_missing() {
             eprintln!("still missing: {}; skipped therefore: {}", item.package, item.serves);
         }
+        prerequisites::install_browser_modules(root, &places.browser);
         phases.next("test roots");
         make_roots(root, &places);
         phases.next("clippy");
@@ -68,6 +71,8 @@ impl Places {
             roots: from_env("RINGFORT_TEST_ROOTS")
                 .unwrap_or_else(|| target_dir(root).join("test-roots")),
             corpus: from_env("RINGFORT_CORPUS").unwrap_or_else(|| root.join("../shared/data")),
+            browser: from_env("RINGFORT_TEST_BROWSER")
+                .unwrap_or_else(|| target_dir(root).join("browser")),
         }
     }
 }
@@ -107,6 +112,7 @@ fn tests(root: &Path, places: &Places, extent: Extent<'_>) -> (Counts, bool) {
         .args(["--", "--show-output"])
         .env("RINGFORT_TEST_ROOTS", &places.roots)
         .env("RINGFORT_CORPUS", &places.corpus)
+        .env("RINGFORT_TEST_BROWSER", &places.browser)
         .stdout(Stdio::piped())
         .spawn();
     let mut child = match child {

@@ -228,7 +228,8 @@ impl Scene {
         let mut history = History::default();
         self.record.receipts().iter().for_each(|receipt| history.observe(receipt));
         let public = self.key.verifying_key().to_bytes();
-        let owner = ApproverKey { id: key_id(&public), public, person: "owner".into() };
+        let owner =
+            ApproverKey { id: key_id(&public), public: public.into(), person: "owner".into() };
         let root = self.root.display().to_string();
         let context = Context {
             host: HOST,

@@ -141,7 +141,7 @@ impl Person {
     pub fn enrolled(&self) -> ApproverKey {
         let public = self.0.verifying_key().to_bytes();
         let id = KeyId(Digest(Sha256::digest(public).into()));
-        ApproverKey { id, public, person: "Ada".into() }
+        ApproverKey { id, public: public.into(), person: "Ada".into() }
     }
 
     pub fn approves(&self, plan: &Plan, now_ms: i64, number: u64) -> Approval {

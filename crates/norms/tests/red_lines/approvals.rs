@@ -72,7 +72,7 @@ fn what_is_not_in_order_is_not_counted_although_it_is_signed() {
 fn a_key_that_is_not_its_id_is_not_enrolled() {
     let swap = |facts: &mut Facts| {
         let mut keys = facts.approver_keys.to_vec();
-        keys[0].public = keys[1].public;
+        keys[0].public = keys[1].public.clone();
         facts.approver_keys = keys.into();
     };
     assert_eq!(signed(|_| (), swap), Some(Fault::UnknownKey));

@@ -37,7 +37,7 @@ impl Person {
     pub fn enrolled(&self) -> ApproverKey {
         ApproverKey {
             id: self.key_id(),
-            public: self.key.verifying_key().to_bytes(),
+            public: self.key.verifying_key().to_bytes().into(),
             person: self.name.into(),
         }
     }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use spine::{Author, Clock as _, HostId, OutcomeBody, Plan, Step, Verdict, rng::random_bytes};
 
 use super::inventory::Upgrade;
-use crate::exec::client::{Client, unexpected};
-use crate::exec::protocol::{Reply, Request};
+use crate::client::{Client, unexpected};
+use crate::protocol::{Reply, Request};
 use crate::failure::Failure;
 use crate::rim::{OsRng, SystemClock};
 

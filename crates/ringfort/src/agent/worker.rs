@@ -16,7 +16,7 @@ use super::inventory::{self, InventoryJob, InventoryResult};
 use super::live::{self, LiveFacts};
 use super::logs::{self, LogLine, LogsJob};
 use super::vetting::{self, VetJob, VetResult};
-use crate::exec::spawn;
+use crate::spawn;
 use crate::failure::{Failure, OrHint as _};
 
 /// The longest a worker may take.

@@ -14,8 +14,8 @@ use store::AdvisoryStore;
 
 use crate::agent::session::{agent_dir, feeds_db, give_to_agent};
 use crate::context::{Context, inert};
-use crate::exec::client::{Client, unexpected};
-use crate::exec::protocol::{FeedTaken, Reply, Request};
+use crate::client::{Client, unexpected};
+use crate::protocol::{FeedTaken, Reply, Request};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::feeds::{self, FeedReport, Options, Source};
 use crate::rim::{SystemClock, time_text};

@@ -3,21 +3,27 @@
 //! `ringfort keys init` makes the owner's key (Ed25519, an ordinary OpenSSH key under a
 //! passphrase, in `$XDG_CONFIG_HOME/ringfort/owner`) and enrols it with this machine's executor.
 //! `ringfort keys enrol NAME KEY.pub` takes in a second person's public key; that needs root on
-//! this machine and the owner's signature. `ringfort keys list` shows who may approve here.
+//! this machine and the owner's signature. `ringfort keys trust CODE` takes in a passkey: the page
+//! shows the code after the passkey was made; the first passkey needs root alone, each further one
+//! also the consent of a person who is enrolled, given on the page with their passkey or here with
+//! their key. `ringfort keys list` shows who may approve here.
 //!
 //! A key never leaves the machine it was made on, and the executor keeps its own list: nobody who
 //! holds the page, the database or the network can add to it.
 
 use std::path::PathBuf;
 
+use crate::approving::confirm;
 use crate::cli_support::{consent, said};
 use crate::context::{Context, inert};
-use crate::exec::client::Client;
-use crate::exec::protocol::Request;
+use crate::client::Client;
+use crate::protocol::{Consent, PasskeyRecord, Request};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::keys::{self, key_id};
 use crate::rim::{OsRng, time_text};
 use crate::verbs::Verb;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 /// The verb.
@@ -44,6 +50,17 @@ fn args(command: Command) -> Command {
                         .help("The public key, as in `id_ed25519.pub`"),
                 ),
         )
+        .subcommand(
+            Command::new("trust")
+                .about("Enrol a passkey that was made on the page")
+                .arg(Arg::new("code").required(true).help("The code that the page shows"))
+                .arg(
+                    Arg::new("yes")
+                        .long("yes")
+                        .action(clap::ArgAction::SetTrue)
+                        .help("Do not ask; consent is still checked"),
+                ),
+        )
         .subcommand(Command::new("list").about("Show the keys that may approve here"))
 }
 
@@ -51,6 +68,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     match matches.subcommand() {
         Some(("init", _)) => init(context),
         Some(("enrol", sub)) => enrol(sub, context),
+        Some(("trust", sub)) => trust(sub, context),
         _ => list(context),
     }
 }
@@ -85,6 +103,7 @@ pub fn init(context: &Context) -> Outcome {
     let request = Request::Enrol {
         public: hex::encode(signer.public()),
         person: "owner".into(),
+        passkey: None,
         consent: None,
     };
     said(context, client.ask(&request, &mut |_| ())?)
@@ -108,7 +127,51 @@ fn enrol(matches: &ArgMatches, context: &Context) -> Outcome {
     let enrolled: Vec<_> = standing.keys.iter().map(|key| key.id).collect();
     let signer = keys::find_signer(&enrolled)?;
     let consent = consent(&signer, standing.host, &format!("enrol {public} {person}"))?;
-    let request = Request::Enrol { public, person: person.clone(), consent: Some(consent) };
+    let request =
+        Request::Enrol { public, person: person.clone(), passkey: None, consent: Some(consent) };
+    said(context, client.ask(&request, &mut |_| ())?)
+}
+
+/// What a code of the page holds. It is shown to a person before anything is done with it.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Code {
+    public: String,
+    person: String,
+    passkey: PasskeyRecord,
+    consent: Option<Consent>,
+}
+
+fn trust(matches: &ArgMatches, context: &Context) -> Outcome {
+    let help = "copy the whole code from the page, from `ringfort keys trust` to its end";
+    let code = matches.get_one::<String>("code").map(String::as_str).unwrap_or_default();
+    let bytes = URL_SAFE_NO_PAD.decode(code.trim()).or_hint("the code is damaged", help)?;
+    let code: Code = serde_json::from_slice(&bytes).or_hint("the code is damaged", help)?;
+    let raw = hex::decode(&code.public).or_hint("the code is damaged", help)?;
+    context.print(inert(&format!(
+        "passkey {} of {}, for {}",
+        short(&key_id(&raw)),
+        code.person,
+        code.passkey.origin
+    )));
+    context.print("The page that made it shows the same digits. With it, this person can approve.");
+    if !confirm("Take it in?", matches.get_flag("yes"))? {
+        return Ok(Exit::Done);
+    }
+    let mut client = Client::connect(context)?;
+    let standing = client.standing()?;
+    let consent = match code.consent {
+        Some(consent) => Some(consent),
+        None if standing.keys.is_empty() => None,
+        None => {
+            let enrolled: Vec<_> = standing.keys.iter().map(|key| key.id).collect();
+            let signer = keys::find_signer(&enrolled)?;
+            let to = format!("enrol {} {}", code.public, code.person);
+            Some(consent(&signer, standing.host, &to)?)
+        }
+    };
+    let Code { public, person, passkey, .. } = code;
+    let request = Request::Enrol { public, person, passkey: Some(passkey), consent };
     said(context, client.ask(&request, &mut |_| ())?)
 }
 
@@ -135,6 +198,18 @@ fn short(id: &spine::KeyId) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Command;
+
+    #[test]
+    fn a_code_is_read_whole_or_not_at_all() {
+        let code = serde_json::json!({
+            "public": "00", "person": "Ann", "consent": null,
+            "passkey": { "credential": "ab", "rp_id": "localhost", "origin": "o", "counter": 0 },
+        });
+        assert!(serde_json::from_value::<super::Code>(code.clone()).is_ok());
+        let mut more = code;
+        more["trusted"] = true.into();
+        assert!(serde_json::from_value::<super::Code>(more).is_err());
+    }
 
     #[test]
     fn enrolling_needs_a_name_and_a_file() {

@@ -19,7 +19,7 @@ use crate::agent::session::{Session, Wanted};
 use crate::approving;
 use crate::cli_support::root_arg;
 use crate::context::{Context, inert};
-use crate::exec::client::Client;
+use crate::client::Client;
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::rim::SystemClock;
 use crate::verbs::Verb;

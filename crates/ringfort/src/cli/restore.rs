@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::context::Context;
-use crate::exec::client::socket_path;
+use crate::client::socket_path;
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::verbs::Verb;
 

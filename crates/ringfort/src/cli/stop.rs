@@ -8,8 +8,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::cli_support::said;
 use crate::context::Context;
-use crate::exec::client::Client;
-use crate::exec::protocol::Request;
+use crate::client::Client;
+use crate::protocol::Request;
 use crate::failure::Outcome;
 use crate::keys;
 use crate::verbs::Verb;

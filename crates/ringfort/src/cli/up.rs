@@ -1,8 +1,9 @@
 //! Starts ringfort on this machine.
 //!
-//! As root three parts run: this one, which watches over the others; the executor, which alone may
-//! change the machine and decides everything again for itself; and the agent, an unprivileged user
-//! that scans. Without root ringfort observes, and says so. `Ctrl-C` ends all of them; nothing is
+//! As root four parts run: this one, which watches over the others; the executor, which alone may
+//! change the machine and decides everything again for itself; the agent, an unprivileged user that
+//! scans; and the hub, also unprivileged, which shows a page and prints its address with a link that
+//! signs in once (`--no-page` leaves it out). Without root ringfort observes, and says so. `Ctrl-C` ends all of them; nothing is
 //! left running.
 //!
 //! The first cases are shown from what is already on the machine; fresh package metadata and the
@@ -18,10 +19,11 @@ use durable::{Files as _, StdFiles};
 use crate::agent::session::{agent_dir, give_to_agent, live_file};
 use crate::agent::worker;
 use crate::context::Context;
-use crate::exec::client::socket_path;
-use crate::exec::spawn;
+use crate::client::socket_path;
+use crate::spawn;
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::verbs::Verb;
+use crate::verbs::registry::hub::hub_dir;
 
 /// The verb.
 pub const VERB: Verb =
@@ -38,6 +40,12 @@ const LIVE_PAUSE: Duration = Duration::from_secs(300);
 
 fn args(command: Command) -> Command {
     command
+        .arg(
+            Arg::new("no-page")
+                .long("no-page")
+                .action(ArgAction::SetTrue)
+                .help("Show no page in a browser"),
+        )
         .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
 }
 
@@ -66,6 +74,9 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     }
     let once = matches.get_flag("once");
     parts.push(start_agent(context, root, once)?);
+    if !once && !matches.get_flag("no-page") {
+        parts.push(start_hub(context, root)?);
+    }
     watch(context, &mut parts, root)
 }
 
@@ -77,21 +88,36 @@ fn start(name: &'static str, context: &Context, socket: &Path) -> Result<Part, F
 }
 
 fn start_agent(context: &Context, root: bool, once: bool) -> Result<Part, Failure> {
+    start_unprivileged("agent", context, root, if once { &["--once"] } else { &[] })
+}
+
+fn start_hub(context: &Context, root: bool) -> Result<Part, Failure> {
+    hub_dir(&context.config.data_dir)
+        .or_hint("the page's folder cannot be made", "check the disk and its permissions")?;
+    start_unprivileged("hub", context, root, &[])
+}
+
+fn start_unprivileged(
+    name: &'static str,
+    context: &Context,
+    root: bool,
+    more: &[&str],
+) -> Result<Part, Failure> {
     let data_dir = context.config.data_dir.display().to_string();
-    let mut args = vec!["agent", "--data-dir", &data_dir];
+    let mut args = vec![name, "--data-dir", &data_dir];
     let config = context.config_file.as_ref().map(|path| path.display().to_string());
     if let Some(config) = &config {
         args.extend(["--config", config]);
     }
-    if once {
-        args.push("--once");
-    }
+    args.extend(more);
     if context.quiet {
         args.push("--quiet");
     }
-    let child = spawn::agent(&args, root.then_some(spawn::UNPRIVILEGED_ID))
-        .or_hint("cannot start the agent", "the program file must be readable for everybody")?;
-    Ok(Part { name: "agent", child, since: Instant::now(), restarts: 0 })
+    let child = spawn::unprivileged(&args, root.then_some(spawn::UNPRIVILEGED_ID)).or_hint(
+        format!("cannot start the {name}"),
+        "the program file must be readable for everybody",
+    )?;
+    Ok(Part { name, child, since: Instant::now(), restarts: 0 })
 }
 
 fn wait_for(socket: &PathBuf) -> Result<(), Failure> {
@@ -147,10 +173,10 @@ fn watch(context: &Context, parts: &mut Vec<Part>, root: bool) -> Outcome {
             }
             context.warn(format!("the {name} ended ({status}) and is started again"));
             std::thread::sleep(Duration::from_secs(u64::from(restarts)));
-            let again = if name == "agent" {
-                start_agent(context, root, false)?
-            } else {
-                start("executor", context, &socket_path(&context.config.data_dir))?
+            let again = match name {
+                "agent" => start_agent(context, root, false)?,
+                "hub" => start_hub(context, root)?,
+                _ => start("executor", context, &socket_path(&context.config.data_dir))?,
             };
             if let Some(part) = parts.get_mut(index) {
                 *part = Part { restarts, ..again };

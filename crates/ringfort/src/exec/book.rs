@@ -16,7 +16,7 @@ use spine::{
     ReceiptKind, Rng,
 };
 
-use crate::exec::protocol::ActionSummary;
+use crate::protocol::{ActionSummary, RECEIPTS_BYTES_MAX};
 use crate::failure::{Failure, OrHint as _};
 
 /// The most actions whose summary is kept in memory.
@@ -201,6 +201,24 @@ impl Book {
             self.healthy = self.ledger.health().is_ok().then_some(now_ms);
         }
         self.healthy.is_some()
+    }
+
+    /// Receipts from a place on, as many as fit into a reply, with the size of the log and the
+    /// checkpoint that signs it.
+    pub fn receipts(&self, from: u64, count: u32) -> Result<(u64, String, Vec<String>), String> {
+        let size = self.ledger.size();
+        let until = from.saturating_add(u64::from(count)).min(size);
+        let (mut leaves, mut bytes) = (Vec::new(), 0);
+        for leaf in self.ledger.leaves(from.min(size)..until) {
+            let (_, leaf) = leaf.map_err(|error| error.to_string())?;
+            let text = String::from_utf8(leaf).map_err(|error| error.to_string())?;
+            bytes += text.len();
+            if bytes > RECEIPTS_BYTES_MAX && !leaves.is_empty() {
+                break;
+            }
+            leaves.push(text);
+        }
+        Ok((size, self.ledger.checkpoint(), leaves))
     }
 
     /// Receipts in the ledger.

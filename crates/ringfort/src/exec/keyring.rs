@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use durable::{Files, StdFiles};
 use ed25519_dalek::{Signature, VerifyingKey};
+use norms::PublicKey;
+use sha2::{Digest as _, Sha256};
 use spine::HostId;
 
-use crate::exec::protocol::{Consent, EnrolledKey};
+use crate::protocol::{Consent, EnrolledKey, PasskeyRecord};
 use crate::failure::{Failure, OrHint as _};
 use crate::keys::key_id;
 
@@ -17,8 +19,20 @@ const CONSENT_MS: i64 = 5 * 60 * 1_000;
 const CLOCK_AHEAD_MS: i64 = 60 * 1_000;
 /// The most keys.
 const KEYS_MAX: usize = 64;
+/// The most bytes of each text that is kept of a passkey (a credential's id has up to 1,023 bytes).
+const PASSKEY_TEXT_BYTES_MAX: usize = 2_048;
 /// The most characters of a person's name.
 const PERSON_CHARS_MAX: usize = 80;
+
+/// A key that somebody wants enrolled.
+pub struct Wanted<'a> {
+    /// The raw public key in hexadecimal digits.
+    pub public: &'a str,
+    /// Whose key it is.
+    pub person: &'a str,
+    /// Where it is a passkey: how it is asked.
+    pub passkey: Option<PasskeyRecord>,
+}
 
 /// The enrolled keys.
 pub struct Keyring {
@@ -50,8 +64,11 @@ impl Keyring {
     /// The keys as the norms read them.
     pub fn approvers(&self) -> Vec<norms::ApproverKey> {
         let approver = |key: &EnrolledKey| {
-            let public = raw(&key.public)?;
-            Some(norms::ApproverKey { id: key.id, public, person: key.person.clone() })
+            Some(norms::ApproverKey {
+                id: key.id,
+                public: public_key(&key.public, key.passkey.as_ref())?,
+                person: key.person.clone(),
+            })
         };
         self.keys.iter().filter_map(approver).collect()
     }
@@ -68,24 +85,29 @@ impl Keyring {
             return Err("the consent is older than five minutes or from the future".into());
         }
         let bytes = Consent::bytes(self.host, to, consent.signed_ms);
-        let signature = hex::decode(&consent.signature)
-            .ok()
-            .and_then(|bytes| Signature::from_slice(&bytes).ok())
-            .ok_or("the consent's signature is malformed")?;
-        raw(&key.public)
-            .and_then(|public| VerifyingKey::from_bytes(&public).ok())
-            .filter(|public| public.verify_strict(&bytes, &signature).is_ok())
-            .map(|_| key.person.clone())
-            .ok_or_else(|| "the consent's signature does not verify".into())
+        let good = match public_key(&key.public, key.passkey.as_ref()) {
+            Some(PublicKey::Ed25519(public)) => ed25519_holds(&public, &bytes, &consent.signature),
+            Some(PublicKey::Passkey(passkey)) => consent
+                .assertion
+                .as_ref()
+                .is_some_and(|given| passkey.check(&Sha256::digest(&bytes).into(), given).is_ok()),
+            None => false,
+        };
+        if good {
+            Ok(key.person.clone())
+        } else {
+            Err("the consent's signature does not verify".into())
+        }
     }
 
     /// Checks an enrolment and returns the key as it would be listed. Nothing is written.
     pub fn check(
         &self,
-        (public, person): (&str, &str),
+        wanted: Wanted<'_>,
         consent: Option<&Consent>,
         now_ms: i64,
     ) -> Result<EnrolledKey, String> {
+        let Wanted { public, person, passkey } = wanted;
         let person_chars = person.chars().count();
         if person_chars == 0
             || person_chars > PERSON_CHARS_MAX
@@ -93,12 +115,9 @@ impl Keyring {
         {
             return Err("the person's name is empty, too long, or has control characters".into());
         }
-        let raw = raw(public).ok_or("the public key is not 64 lower-case hexadecimal digits")?;
-        let key = VerifyingKey::from_bytes(&raw).map_err(|_| "this is no Ed25519 public key")?;
-        if key.is_weak() {
-            return Err("the public key is weak".into());
-        }
-        let id = key_id(&raw);
+        let key = public_key(public, passkey.as_ref())
+            .ok_or("this is no public key, or one that is weak, or no passkey of a page")?;
+        let id = key_id(key.raw());
         if self.keys.iter().any(|key| key.id == id) {
             return Err("the key is enrolled already".into());
         }
@@ -109,7 +128,8 @@ impl Keyring {
             let consent = consent.ok_or("a further key needs the consent of an enrolled person")?;
             self.consented(consent, &format!("enrol {public} {person}"), now_ms)?;
         }
-        Ok(EnrolledKey { id, public: public.into(), person: person.into(), enrolled_ms: now_ms })
+        let (public, person) = (public.into(), person.into());
+        Ok(EnrolledKey { id, public, person, passkey, enrolled_ms: now_ms })
     }
 
     /// Writes a checked key into the list, durably.
@@ -123,10 +143,33 @@ impl Keyring {
     }
 }
 
-fn raw(public: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0_u8; 32];
+/// A listed key as the norms read it; `None` where it is no good key.
+fn public_key(public: &str, passkey: Option<&PasskeyRecord>) -> Option<PublicKey> {
     let lower_case = !public.bytes().any(|b| b.is_ascii_uppercase());
-    (lower_case && hex::decode_to_slice(public, &mut bytes).is_ok()).then_some(bytes)
+    let raw = hex::decode(public).ok().filter(|_| lower_case)?;
+    let Some(record) = passkey else {
+        let raw = <[u8; 32]>::try_from(raw).ok()?;
+        let good = VerifyingKey::from_bytes(&raw).is_ok_and(|key| !key.is_weak());
+        return good.then_some(PublicKey::Ed25519(raw));
+    };
+    let short = |text: &str| !text.is_empty() && text.len() <= PASSKEY_TEXT_BYTES_MAX;
+    let whole = [&record.credential, &record.rp_id, &record.origin].into_iter().all(|t| short(t));
+    let passkey = norms::Passkey {
+        key: norms::PasskeyKey::from_raw(&raw)?,
+        rp_id: record.rp_id.clone(),
+        origin: record.origin.clone(),
+        counter: record.counter,
+    };
+    whole.then(|| PublicKey::Passkey(Box::new(passkey)))
+}
+
+fn ed25519_holds(public: &[u8; 32], bytes: &[u8], signature: &str) -> bool {
+    let signature =
+        hex::decode(signature).ok().and_then(|bytes| Signature::from_slice(&bytes).ok());
+    let public = VerifyingKey::from_bytes(public).ok();
+    public
+        .zip(signature)
+        .is_some_and(|(key, signature)| key.verify_strict(bytes, &signature).is_ok())
 }
 
 #[cfg(test)]
@@ -137,6 +180,10 @@ mod tests {
     use crate::rim::{OsRng, SystemClock};
     use spine::Clock as _;
 
+    fn wanted<'a>(public: &'a str, person: &'a str) -> Wanted<'a> {
+        Wanted { public, person, passkey: None }
+    }
+
     #[test]
     fn the_first_key_is_free_and_every_further_one_needs_a_fresh_consent_to_exactly_it() {
         let dir = tempfile::tempdir().unwrap();
@@ -146,18 +193,18 @@ mod tests {
         let second = keys::create(&dir.path().join("b"), "correct horse", &OsRng).unwrap();
         let now_ms = SystemClock.now_ms();
         let public = hex::encode(owner.public());
-        let key = ring.check((&public, "owner"), None, now_ms).unwrap();
+        let key = ring.check(wanted(&public, "owner"), None, now_ms).unwrap();
         ring.add(key).unwrap();
-        assert!(ring.check((&public, "owner"), None, now_ms).is_err(), "enrolled twice");
+        assert!(ring.check(wanted(&public, "owner"), None, now_ms).is_err(), "enrolled twice");
 
         let public = hex::encode(second.public());
-        assert!(ring.check((&public, "Ann"), None, now_ms).is_err());
+        assert!(ring.check(wanted(&public, "Ann"), None, now_ms).is_err());
         let good = consent(&owner, host, &format!("enrol {public} Ann")).unwrap();
-        assert!(ring.check((&public, "Bob"), Some(&good), now_ms).is_err(), "another name");
-        assert!(ring.check((&public, "Ann"), Some(&good), now_ms + CONSENT_MS * 2).is_err());
+        assert!(ring.check(wanted(&public, "Bob"), Some(&good), now_ms).is_err(), "another name");
+        assert!(ring.check(wanted(&public, "Ann"), Some(&good), now_ms + CONSENT_MS * 2).is_err());
         let own = consent(&second, host, &format!("enrol {public} Ann")).unwrap();
-        assert!(ring.check((&public, "Ann"), Some(&own), now_ms).is_err(), "own consent");
-        let key = ring.check((&public, "Ann"), Some(&good), now_ms).unwrap();
+        assert!(ring.check(wanted(&public, "Ann"), Some(&own), now_ms).is_err(), "own consent");
+        let key = ring.check(wanted(&public, "Ann"), Some(&good), now_ms).unwrap();
         ring.add(key).unwrap();
         assert_eq!(Keyring::open(dir.path(), host).unwrap().keys().len(), 2);
     }

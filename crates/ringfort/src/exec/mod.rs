@@ -166,8 +166,10 @@ impl Executor {
             Request::Feeds { feeds } => self.record_feeds(&feeds, peer),
             Request::DryRun { plan } => self.dry_run_result(plan),
             Request::Actions => Reply::Actions { actions: self.book.lock().actions() },
-            Request::Enrol { public, person, consent } => {
-                self.enrol((&public, &person), consent.as_ref(), peer)
+            Request::Receipts { from, count } => self.receipts(from, count),
+            Request::Enrol { public, person, passkey, consent } => {
+                let wanted = keyring::Wanted { public: &public, person: &person, passkey };
+                self.enrol(wanted, consent.as_ref(), peer)
             }
             Request::Stop { reason } => self.stop(&reason, peer),
             Request::Resume { consent } => self.resume(&consent, peer),
@@ -397,7 +399,14 @@ impl Executor {
         Reply::Done { text: format!("{} snapshots are recorded", feeds.len()) }
     }
 
-    fn enrol(&self, who: (&str, &str), consent: Option<&Consent>, peer: Peer) -> Reply {
+    fn receipts(&self, from: u64, count: u32) -> Reply {
+        match self.book.lock().receipts(from, count.min(protocol::RECEIPTS_MAX)) {
+            Ok((size, checkpoint, leaves)) => Reply::Receipts { size, checkpoint, leaves },
+            Err(message) => Reply::Failed { message },
+        }
+    }
+
+    fn enrol(&self, who: keyring::Wanted<'_>, consent: Option<&Consent>, peer: Peer) -> Reply {
         if peer.uid != 0 {
             return self.refuse("keys are enrolled by root on this machine".into(), None, peer);
         }

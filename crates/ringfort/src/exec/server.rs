@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::exec::protocol::{Message, Reply, Request, read_frame, write_message};
+use crate::protocol::{Message, Reply, Request, read_frame, write_message};
 use crate::exec::{Executor, Peer};
 
 /// The most connections at once; further ones are closed at once.

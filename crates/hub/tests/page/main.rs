@@ -1,0 +1,8 @@
+//! The page without a browser and without root: requests straight into the router, an executor
+//! made up for the test.
+
+mod api;
+mod guard;
+mod letters;
+mod sign_in;
+mod support;
