@@ -4,11 +4,11 @@ use std::io::{IsTerminal as _, Write as _};
 
 use spine::{Approval, ApprovalWindow, Decision, Plan, Verdict};
 
-use crate::context::Context;
 use crate::client::{Client, unexpected};
-use crate::protocol::{Reply, Request, Standing};
+use crate::context::Context;
 use crate::failure::{Failure, OrHint as _};
 use crate::keys;
+use crate::protocol::{Reply, Request, Standing};
 use crate::rim::{OsRng, SystemClock};
 
 /// Asks a yes-or-no question at the terminal; `assume_yes` answers for scripts, which still have

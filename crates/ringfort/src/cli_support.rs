@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::{Arg, value_parser};
 use spine::{Case, Clock as _, Priority};
 
-use crate::context::{Context, inert};
 use crate::client::unexpected;
-use crate::protocol::{Consent, Reply};
+use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::keys::{Signer, key_id};
+use crate::protocol::{Consent, Reply};
 use crate::rim::SystemClock;
 
 /// When to act, in plain words.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use crate::context::Context;
-use crate::protocol::{Message, Reply, Request, Standing, read_message, write_message};
 use crate::failure::{Failure, OrHint as _};
+use crate::protocol::{Message, Reply, Request, Standing, read_message, write_message};
 use crate::spawn;
 
 /// Where a running executor listens.

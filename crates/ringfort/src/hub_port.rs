@@ -13,10 +13,10 @@ use spine::{ActionState, Approval, Author, Case, Decision, HostId, Plan};
 
 use crate::agent::session::{Session, Wanted};
 use crate::agent::{executor, patching};
-use crate::context::Context;
 use crate::client::Client;
-use crate::protocol::{Consent, Reply, Request};
+use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::protocol::{Consent, Reply, Request};
 
 /// The other side of the page.
 pub struct Port {

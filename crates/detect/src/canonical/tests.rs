@@ -95,7 +95,8 @@ fn what_a_rule_says_about_the_disguise_itself_has_no_view() {
 
 #[test]
 fn nothing_breaks_it() {
-    for text in ["%", "$env:", "!a", "[char]", "\\", "\\\\?\\", "..", "-", "^^^", "%a:~%", "\u{0}"] {
+    for text in ["%", "$env:", "!a", "[char]", "\\", "\\\\?\\", "..", "-", "^^^", "%a:~%", "\u{0}"]
+    {
         view(text, Text::CommandLine);
         view(&text.repeat(1000), Text::Script);
     }

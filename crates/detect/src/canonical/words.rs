@@ -1,8 +1,8 @@
 //! The last stage: one form of each word, and commands that are encoded in a word.
 
 use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::Marks;
 use super::paths::one_form;

@@ -135,8 +135,11 @@ impl Compiler {
                 named.insert(name.as_str(), expr);
             }
         }
-        let conditions: Result<Vec<Expr>, String> =
-            detections.conditions.iter().map(|condition| condition_of(condition, &named, 0)).collect();
+        let conditions: Result<Vec<Expr>, String> = detections
+            .conditions
+            .iter()
+            .map(|condition| condition_of(condition, &named, 0))
+            .collect();
         let conditions = conditions?;
         if conditions.is_empty() {
             return Err("it has no condition".to_owned().into());
@@ -368,7 +371,8 @@ impl Compiler {
                 flags.push(flag);
             }
         }
-        let whole = if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
+        let whole =
+            if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
         if let Some(known) = self.regex_ids.get(&whole) {
             return Ok(*known);
         }
@@ -438,9 +442,9 @@ fn expanded(
     let mut pieces = string.original.split('%');
     let mut texts = vec![pieces.next().unwrap_or_default().to_owned()];
     while let (Some(name), Some(after)) = (pieces.next(), pieces.next()) {
-        let list = lists.get(name).ok_or_else(|| {
-            Trouble::Waiting(format!("it needs the site's list `{name}`"))
-        })?;
+        let list = lists
+            .get(name)
+            .ok_or_else(|| Trouble::Waiting(format!("it needs the site's list `{name}`")))?;
         texts = texts
             .iter()
             .flat_map(|text| list.iter().map(move |value| format!("{text}{value}{after}")))
@@ -532,9 +536,7 @@ fn condition_of(
     match condition {
         ConditionExpr::And(parts) => Ok(all(each(parts)?)),
         ConditionExpr::Or(parts) => Ok(any(each(parts)?)),
-        ConditionExpr::Not(part) => {
-            Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?)))
-        }
+        ConditionExpr::Not(part) => Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?))),
         ConditionExpr::Identifier(name) => named
             .get(name.as_str())
             .cloned()

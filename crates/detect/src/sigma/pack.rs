@@ -204,7 +204,11 @@ impl Loader {
 
     fn rule(&mut self, file: &str, mut rule: SigmaRule, lists: &Placeholders) {
         if self.drafts.len() >= RULES_MAX {
-            return self.refuse(file, &rule.title, format!("there are more than {RULES_MAX} rules"));
+            return self.refuse(
+                file,
+                &rule.title,
+                format!("there are more than {RULES_MAX} rules"),
+            );
         }
         if matches!(rule.status, Some(Status::Unsupported)) {
             return self.refuse(file, &rule.title, "its authors mark it as unsupported");
@@ -228,11 +232,9 @@ impl Loader {
                 self.drafts.push(Draft { rule, expr, log_source });
             }
             Err(Trouble::Refused(reason)) => self.refuse(file, &rule.title, reason),
-            Err(Trouble::Waiting(reason)) => self.waiting.push(Refused {
-                file: file.to_owned(),
-                title: rule.title,
-                reason,
-            }),
+            Err(Trouble::Waiting(reason)) => {
+                self.waiting.push(Refused { file: file.to_owned(), title: rule.title, reason })
+            }
         }
     }
 

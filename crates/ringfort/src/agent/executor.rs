@@ -9,8 +9,8 @@ use spine::{Author, Clock as _, HostId, OutcomeBody, Plan, Step, Verdict, rng::r
 
 use super::inventory::Upgrade;
 use crate::client::{Client, unexpected};
-use crate::protocol::{Reply, Request};
 use crate::failure::Failure;
+use crate::protocol::{Reply, Request};
 use crate::rim::{OsRng, SystemClock};
 
 /// A plan of one step, made by the agent.

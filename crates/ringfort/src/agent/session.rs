@@ -15,12 +15,12 @@ use super::executor::{self, Refreshed};
 use super::inventory::Upgrade;
 use super::scan::{self, Scan, ScanLine, ScanOptions};
 use super::worker;
-use crate::context::Context;
 use crate::client::Client;
-use crate::spawn::UNPRIVILEGED_ID;
+use crate::context::Context;
 use crate::failure::{Failure, OrHint as _};
 use crate::host;
 use crate::rim::SystemClock;
+use crate::spawn::UNPRIVILEGED_ID;
 
 /// How many packages are fetched for their changelogs in one action.
 const FETCH_BATCH: usize = 8;

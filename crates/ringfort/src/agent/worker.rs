@@ -16,8 +16,8 @@ use super::inventory::{self, InventoryJob, InventoryResult};
 use super::live::{self, LiveFacts};
 use super::logs::{self, LogLine, LogsJob};
 use super::vetting::{self, VetJob, VetResult};
-use crate::spawn;
 use crate::failure::{Failure, OrHint as _};
+use crate::spawn;
 
 /// The longest a worker may take.
 const TIMEOUT: Duration = Duration::from_secs(300);

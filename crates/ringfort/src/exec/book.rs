@@ -16,8 +16,8 @@ use spine::{
     ReceiptKind, Rng,
 };
 
-use crate::protocol::{ActionSummary, RECEIPTS_BYTES_MAX};
 use crate::failure::{Failure, OrHint as _};
+use crate::protocol::{ActionSummary, RECEIPTS_BYTES_MAX};
 
 /// The most actions whose summary is kept in memory.
 const ACTIONS_MAX: usize = 4_096;

@@ -9,9 +9,9 @@ use norms::PublicKey;
 use sha2::{Digest as _, Sha256};
 use spine::HostId;
 
-use crate::protocol::{Consent, EnrolledKey, PasskeyRecord};
 use crate::failure::{Failure, OrHint as _};
 use crate::keys::key_id;
+use crate::protocol::{Consent, EnrolledKey, PasskeyRecord};
 
 /// How long a consent is good after it was signed, milliseconds.
 const CONSENT_MS: i64 = 5 * 60 * 1_000;

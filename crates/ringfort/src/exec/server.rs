@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::protocol::{Message, Reply, Request, read_frame, write_message};
 use crate::exec::{Executor, Peer};
+use crate::protocol::{Message, Reply, Request, read_frame, write_message};
 
 /// The most connections at once; further ones are closed at once.
 const CONNECTIONS_MAX: usize = 32;
