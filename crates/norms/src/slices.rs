@@ -87,7 +87,8 @@ mod tests {
     fn a_slice_leaves_out_other_authors_and_other_verbs_and_nothing_else() {
         let uid = |text: &str| text.parse::<EntityUid>().unwrap();
         let (agent, human) = (uid(r#"Agent::"ringfort""#), uid(r#"Human::"person""#));
-        let (dry_run, upgrade) = (uid(r#"Action::"dry_run""#), uid(r#"Action::"upgrade_packages""#));
+        let (dry_run, upgrade) =
+            (uid(r#"Action::"dry_run""#), uid(r#"Action::"upgrade_packages""#));
         let policies = Policies::new(None).unwrap();
         let slices = Slices::new(
             policies.set.clone(),
@@ -97,7 +98,10 @@ mod tests {
         )
         .unwrap();
         let agent_tries = ids(slices.of(&agent, &dry_run));
-        assert!(agent_tries.contains(&"permit_agent.2".to_owned()), "by its group: {agent_tries:?}");
+        assert!(
+            agent_tries.contains(&"permit_agent.2".to_owned()),
+            "by its group: {agent_tries:?}"
+        );
         let others = ["permit_agent.1", "permit_agent.4", "rl02.1", "rl04.2", "rl07.1", "rl19.1"];
         assert!(others.iter().all(|id| !agent_tries.contains(&(*id).to_owned())));
         let human_upgrades = ids(slices.of(&human, &upgrade));

@@ -41,8 +41,7 @@ fn the_policies_left_out_of_a_request_decide_nothing() {
     let site = "forbid (principal is Human, action in Action::\"contain\", resource)
                 when { context.targets > 24 };";
     for site in [None, Some(site)] {
-        let (sliced, whole) =
-            (Norms::new(site).unwrap(), Norms::new(site).unwrap().unsliced());
+        let (sliced, whole) = (Norms::new(site).unwrap(), Norms::new(site).unwrap().unsliced());
         let mut chance = Chance(4);
         for round in 0..rounds(2_000) {
             let (plan, facts) = bound(any_facts(&mut chance));
