@@ -27,6 +27,11 @@ pub trait Files: Send + Sync {
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Removes a file, durably. Not an error if it is not there.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a file that nobody needs any more, without waiting for the disk: after a crash it
+    /// may be there again. Not an error if it is not there.
+    fn forget(&self, path: &Path) -> io::Result<()> {
+        self.remove(path)
+    }
     /// Makes a folder and its parents, mode 0700, durably.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Names of the entries of a folder, sorted. An empty list if the folder is not there.
@@ -128,6 +133,13 @@ impl Files for StdFiles {
         }
     }
 
+    fn forget(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;
         if path.is_dir() {
@@ -210,6 +222,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(StdFiles.list(&dir.path().join("none")).unwrap().is_empty());
         StdFiles.remove(&dir.path().join("none")).unwrap();
+        StdFiles.forget(&dir.path().join("none")).unwrap();
+        StdFiles.write_atomic(&dir.path().join("file"), b"x").unwrap();
+        StdFiles.forget(&dir.path().join("file")).unwrap();
+        assert!(StdFiles.list(dir.path()).unwrap().is_empty());
     }
 
     #[test]

@@ -336,8 +336,9 @@ impl Ledger {
         let before = std::mem::replace(&mut self.partials, now);
         let stale = std::mem::replace(&mut self.partials_before, before);
         for tile in stale.iter().filter(|t| !self.is_in_use(t)) {
-            // What stays behind only takes room; the next start sweeps it.
-            let _ = self.log.files.remove(&tile.path_in(&self.log.dir));
+            // What stays behind, or comes back after a crash, only takes room; the next start
+            // sweeps it.
+            let _ = self.log.files.forget(&tile.path_in(&self.log.dir));
         }
         if self.wal.len() > limits::WAL_BYTES_KEPT {
             self.empty_wal();

@@ -156,6 +156,19 @@ impl State {
         self.still_on()
     }
 
+    /// Takes a name out of its folder; whether it was there. The folder is not synced.
+    fn unlink(&mut self, path: &Path) -> io::Result<bool> {
+        self.still_on()?;
+        if !self.disk.names.contains_key(path) {
+            return Ok(false);
+        }
+        if self.faults.read_only {
+            return Err(read_only());
+        }
+        self.whole_step(|disk| disk.unlink(path))?;
+        Ok(true)
+    }
+
     fn still_on(&self) -> io::Result<()> {
         if self.off { Err(io::Error::other("the power went off")) } else { Ok(()) }
     }
@@ -310,15 +323,11 @@ impl Files for FaultFiles {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.still_on()?;
-        if !state.disk.names.contains_key(path) {
-            return Ok(());
-        }
-        if state.faults.read_only {
-            return Err(read_only());
-        }
-        state.whole_step(|disk| disk.unlink(path))?;
-        state.sync_dir(parent(path))
+        if state.unlink(path)? { state.sync_dir(parent(path)) } else { Ok(()) }
+    }
+
+    fn forget(&self, path: &Path) -> io::Result<()> {
+        self.state().unlink(path).map(drop)
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
