@@ -16,6 +16,7 @@ mod failure;
 mod feeds;
 mod host;
 mod keys;
+mod outbox;
 mod protocol;
 mod rim;
 mod spawn;

@@ -1,8 +1,8 @@
 //! The agent: scans at intervals, keeps the cases, writes down what changes, asks the executor for
 //! looks.
 //!
-//! It scans again at once when the package database changed. Started by `ringfort up`, as an unprivileged user where that is root. It decides nothing and
-//! changes nothing.
+//! It scans again at once when the package database changed. Started by `ringfort up`, as an
+//! unprivileged user where that is root. It decides nothing and changes nothing.
 
 use std::path::Path;
 use std::sync::Arc;
