@@ -13,9 +13,9 @@
 //! | `keyring.rs` | the keys that may approve |
 //! | `windows.rs` | plans that were approved for later, and start by themselves |
 //!
-//! What is said over the socket is in [`protocol`], its other end is [`client`], notices that wait to
-//! be sent are in [`outbox`], and what starts this process is [`spawn`]: others share those, or run
-//! them without its rights.
+//! What is said over the socket is in [`protocol`], its other end is [`client`], notices that wait
+//! to be sent are in [`outbox`], and what starts this process is [`spawn`]: others share those, or
+//! run them without its rights.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
