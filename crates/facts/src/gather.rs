@@ -8,7 +8,7 @@ use std::sync::Arc;
 use norms::{ApproverKey, Facts, RingFacts, Tlp, is_take_back};
 use spine::{
     ActionId, ActionType, Clock, EffectClass, EvidenceOrigin, EvidenceRef, HostId, Plan, PlanError,
-    SiteConfig, StepEffect, Target,
+    PlanHash, SiteConfig, StepEffect, Target,
 };
 
 use crate::features::is_protected_feature;
@@ -234,9 +234,13 @@ pub fn gather(
         identified_baseline: artifact.identified_baseline,
         approver_keys: Arc::from(context.approver_keys),
         used_approvals: Arc::clone(history.used_approvals()),
-        break_glass_notified: context.moment != Moment::Now
-            || history.was_told_of_broken_glass(hash, now_ms),
+        break_glass_notified: told_of_broken_glass(hash, context, now_ms),
     })
+}
+
+/// A plan that waits is decided ahead as if everybody had been told by its start.
+fn told_of_broken_glass(plan: PlanHash, context: &Context<'_>, now_ms: i64) -> bool {
+    context.moment != Moment::Now || context.history.was_told_of_broken_glass(plan, now_ms)
 }
 
 /// A plan is a roll-back only where every step takes back, by class and by type. A mixture of

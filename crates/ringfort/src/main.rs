@@ -17,6 +17,7 @@ mod feeds;
 mod host;
 mod hub_port;
 mod keys;
+mod outbox;
 mod protocol;
 mod rim;
 mod spawn;

@@ -2,8 +2,8 @@
 //! so that a plan can name the services that it restarts.
 //!
 //! A folder of stand-ins comes first on the path of everything that runs in the copy, and
-//! `policy-rc.d` (Debian Policy 9.3.3.1) refuses what reaches it in other ways. What a script writes
-//! there itself is text of a stranger: it is read with limits, and can only name services.
+//! `policy-rc.d` (Debian Policy 9.3.3.1) refuses what reaches it in other ways. What a script
+//! writes there itself is text of a stranger: it is read with limits, and can only name services.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

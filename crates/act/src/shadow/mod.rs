@@ -17,8 +17,8 @@ use crate::engine::Shared;
 use crate::error::{ActError, During as _};
 use crate::limits::SHADOW_TMPFS_BYTES;
 
-/// File systems that hold data of a root. Everything else that is mounted below one is the kernel's,
-/// another machine's, or a container's.
+/// File systems that hold data of a root. Everything else that is mounted below one is the
+/// kernel's, another machine's, or a container's.
 const REAL_FILE_SYSTEMS: [&str; 8] =
     ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "zfs"];
 /// statfs(2) type of an overlay, which cannot carry the upper layer of another one.

@@ -1,8 +1,8 @@
 //! The agent: scans at intervals, keeps the cases, writes down what changes, asks the executor for
 //! looks.
 //!
-//! It scans again at once when the package database changed. Started by `ringfort up`, as an unprivileged user where that is root. It decides nothing and
-//! changes nothing.
+//! It scans again at once when the package database changed. Started by `ringfort up`, as an
+//! unprivileged user where that is root. It decides nothing and changes nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,13 +53,14 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         .ok();
     loop {
         let database = changed_at(DATABASE);
-        if let Err(failure) = scan(context, &mut events) {
-            // The next round tries again; what is known stays known.
-            tell_failure(context, &failure);
-        }
+        let scanned = scan(context, &mut events);
         if matches.get_flag("once") {
             record(context, &mut events, Recorder::stop);
-            return Ok(Exit::Done);
+            return scanned.map(|()| Exit::Done);
+        }
+        if let Err(failure) = scanned {
+            // The next round tries again; what is known stays known.
+            tell_failure(context, &failure);
         }
         wait(context, &mut events, database);
     }

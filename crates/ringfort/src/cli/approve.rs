@@ -5,9 +5,9 @@
 //! `--break-glass` takes the decision of two people alone: it starts 30 minutes later, everybody
 //! is told, and it lifts only lines that two people could lift.
 //!
-//! What is approved for later starts by itself while `ringfort up` runs, also after a restart. It is
-//! tried on a copy again first if the last try is older than a day; it is void if the machine, or
-//! what is offered for it, has changed; and a window that was missed is said and recorded.
+//! What is approved for later starts by itself while `ringfort up` runs, also after a restart. It
+//! is tried on a copy again first if the last try is older than a day; it is void if the machine,
+//! or what is offered for it, has changed; and a window that was missed is said and recorded.
 //! `ringfort approve` alone lists what waits, `--withdraw` ends the waiting of a plan.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};

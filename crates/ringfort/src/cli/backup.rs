@@ -25,7 +25,7 @@ pub const VERB: Verb = Verb {
 
 /// What a backup holds of the data folder: the agent's state and the executor's record, keys and
 /// undo. What can be fetched again (package metadata, copies) is left out.
-const INCLUDED: [&str; 9] = [
+const INCLUDED: [&str; 10] = [
     "agent/state.db",
     "agent/feeds.db",
     "agent/events",
@@ -35,6 +35,7 @@ const INCLUDED: [&str; 9] = [
     "exec/keys.json",
     "exec/actions",
     "exec/dryruns",
+    "exec/waiting",
 ];
 
 fn args(command: Command) -> Command {

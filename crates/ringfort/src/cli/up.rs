@@ -9,6 +9,7 @@
 //! The first cases are shown from what is already on the machine; fresh package metadata and the
 //! changelogs of waiting updates stream in after that.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -61,6 +62,11 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let root = rustix::process::geteuid().is_root();
     let help = "check the data folder's permissions, or name another with `--data-dir`";
     std::fs::create_dir_all(data_dir).or_hint("the data folder cannot be made", help)?;
+    if root {
+        // An earlier verb may have made it for root alone; what is root's in it stays closed.
+        std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(0o755))
+            .or_hint("the data folder cannot be opened to the agent", help)?;
+    }
     agent_dir(data_dir).or_hint("the data folder cannot be made", help)?;
     context.print(format!("ringfort {} in `{}`", env!("CARGO_PKG_VERSION"), data_dir.display()));
     let mut parts = Vec::new();
@@ -77,7 +83,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     if !once && !matches.get_flag("no-page") {
         parts.push(start_hub(context, root)?);
     }
-    watch(context, &mut parts, root)
+    watch(context, &mut parts, root, once)
 }
 
 fn start(name: &'static str, context: &Context, socket: &Path) -> Result<Part, Failure> {
@@ -144,7 +150,7 @@ fn look_at_processes(context: &Context) -> Result<(), Failure> {
 }
 
 /// Watches over the parts until one cannot be kept running, or the agent has done its one scan.
-fn watch(context: &Context, parts: &mut Vec<Part>, root: bool) -> Outcome {
+fn watch(context: &Context, parts: &mut Vec<Part>, root: bool, once: bool) -> Outcome {
     let mut looked = Instant::now();
     loop {
         std::thread::sleep(PAUSE);
@@ -161,6 +167,10 @@ fn watch(context: &Context, parts: &mut Vec<Part>, root: bool) -> Outcome {
             if part.name == "agent" && status.success() {
                 end(parts);
                 return Ok(Exit::Done);
+            }
+            if part.name == "agent" && once {
+                end(parts);
+                return Err(Failure::new("the scan failed", "its messages above say why"));
             }
             let restarts = if part.since.elapsed() > STEADY { 0 } else { part.restarts + 1 };
             let name = part.name;

@@ -12,10 +12,10 @@
 //! | `book.rs` | the ledger and what is counted from it |
 //! | `keyring.rs` | the keys that may approve |
 //! | `windows.rs` | plans that were approved for later, and start by themselves |
-//! | `outbox.rs` | notices that wait to be sent |
 //!
-//! What is said over the socket is in [`protocol`], the other end of it is [`client`], and what starts
-//! this process is [`spawn`]: others share those, or run them without its rights.
+//! What is said over the socket is in [`protocol`], its other end is [`client`], notices that wait
+//! to be sent are in [`outbox`], and what starts this process is [`spawn`]: others share those, or
+//! run them without its rights.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -38,12 +38,11 @@ use outbox::Outbox;
 use protocol::{Consent, FeedTaken, Reply, Request, Standing};
 use windows::Waiting;
 
-pub(crate) use crate::{client, protocol, spawn};
+pub(crate) use crate::{client, outbox, protocol, spawn};
 
 pub mod book;
 pub mod evidence;
 pub mod keyring;
-pub mod outbox;
 pub mod server;
 #[cfg(test)]
 mod tests;

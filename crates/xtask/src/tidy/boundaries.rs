@@ -21,7 +21,7 @@ const KERNEL_LINTS: [&str; 7] = [
 
 /// Where processes may be started. Tests may start the program they test.
 const PROCESS_PLACES: [&str; 4] =
-    ["crates/act/", "crates/ringfort/src/exec/", "crates/xtask/", "crates/testkit/"];
+    ["crates/act/", "crates/ringfort/src/spawn.rs", "crates/xtask/", "crates/testkit/"];
 
 /// `Facts { ... }` is written in `facts` only, and in tests of `norms`.
 pub fn facts(repository: &Repository) -> Vec<Failure> {
@@ -78,7 +78,7 @@ pub fn processes(repository: &Repository) -> Vec<Failure> {
                     file.path,
                     line,
                     "may start processes",
-                    "processes are started in act, ringfort/src/exec, xtask and testkit only; \
+                    "processes are started in act, ringfort/src/spawn.rs, xtask and testkit only; \
                      make it an actuator, or read what you need without a process",
                 ));
             }
@@ -157,7 +157,7 @@ mod tests {
         let count = |path: &str, text: &str| processes(&Repository::of(&[(path, text)])).len();
         assert_eq!(count("crates/sources/src/lib.rs", text), 1);
         assert_eq!(count("crates/ringfort/src/cli/scan.rs", text), 1);
-        assert_eq!(count("crates/ringfort/src/exec/run.rs", text), 0);
+        assert_eq!(count("crates/ringfort/src/spawn.rs", text), 0);
         assert_eq!(count("crates/act/src/lib.rs", text), 0);
         assert_eq!(count("crates/ringfort/tests/scan.rs", text), 0);
         let scan = "crates/ringfort/src/cli/scan.rs";

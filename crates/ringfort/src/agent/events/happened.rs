@@ -10,7 +10,8 @@ use crate::rim::time_text;
 /// The version of OCSF whose fields are used.
 const OCSF_VERSION: &str = "1.5.0";
 
-/// Something that happened. It is kept whole in the event's own fields, so that it can be read back.
+/// Something that happened. It is kept whole in the event's own fields, so that it can be read
+/// back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum What {

@@ -12,7 +12,7 @@ use durable::{Files as _, StdFiles};
 use serde::{Deserialize, Serialize};
 use spine::{HostId, PlanHash, ReceiptId};
 
-use super::spawn::UNPRIVILEGED_ID;
+use crate::spawn::UNPRIVILEGED_ID;
 
 /// The most notices that are kept; the oldest go first.
 const NOTICES_MAX: usize = 1_000;
