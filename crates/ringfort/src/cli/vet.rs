@@ -144,9 +144,16 @@ fn batches(files: Vec<(PathBuf, u64)>) -> Vec<Vec<PathBuf>> {
 /// Reads a batch in a worker. One that ends badly has read a file that made it so: then each file
 /// gets a worker of its own, and that one is unknown.
 fn read(context: &Context, batch: &[PathBuf]) -> Vec<Report> {
-    let ask = |files: &[PathBuf]| worker::vet(VetJob { files: files.to_vec() });
-    match ask(batch) {
-        Ok(result) if result.reports.len() == batch.len() => result.reports,
+    // The worker stands in a folder of its own.
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    match worker::vet(VetJob { files: batch.iter().map(absolute).collect() }) {
+        Ok(result) if result.reports.len() == batch.len() => {
+            let named = |(report, path): (Report, &PathBuf)| Report {
+                path: path.display().to_string(),
+                ..report
+            };
+            result.reports.into_iter().zip(batch).map(named).collect()
+        }
         _ if batch.len() > 1 => {
             context.warn("a reading worker failed; its files are read one by one");
             batch.iter().flat_map(|path| read(context, std::slice::from_ref(path))).collect()

@@ -55,7 +55,9 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
             // What stands behind the document is not JSON: the walk ends there.
             if keras::config(&mut source, facts).is_ok() {
                 read += 1;
-                from = offset + 2;
+                // What lies inside the document was read with it; the stream was asked for up to
+                // one buffer more.
+                from = offset + source.read.saturating_sub(8 << 10).max(2);
             } else if facts.len() == before {
                 from = offset + 1;
             }
