@@ -367,12 +367,20 @@ fn list(item: &Item<'_>, header: &mut Header<'_>, facts: &mut Facts) -> Option<(
 
 /// The beginning of what a folder unpacks to; `None` for what is not read.
 fn unpack_folder(item: &Item<'_>, at: u64, size: u64, folder: &Folder) -> Option<Vec<u8>> {
-    let [coder] = folder.coders.as_slice() else { return None };
+    let is_branch = |coder: &&Coder| matches!(coder.id.as_slice(), [3, 3, 1, 3] | [4]);
+    let (branches, packers): (Vec<&Coder>, Vec<&Coder>) = folder.coders.iter().partition(is_branch);
+    let [coder] = packers.as_slice() else { return None };
+    if branches.len() > 1 || folder.packed_streams != 1 {
+        return None;
+    }
     let source = Walk::new(item.bytes, at).take(size);
     let max = HELD_BYTES_MAX.min(usize::try_from(folder.size).unwrap_or(HELD_BYTES_MAX));
     let mut filters = liblzma::stream::Filters::new();
+    if !branches.is_empty() {
+        filters.x86();
+    }
     match coder.id.as_slice() {
-        [0] => {
+        [0] if branches.is_empty() => {
             let mut source = source;
             return Some(unpack::up_to(&mut source, max).0);
         }
