@@ -51,7 +51,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("OTHER BYTES {name}");
         }
         if let Some(out) = &mut out {
-            writeln!(out, "{}", json!({"id": row["id"], "v": said(&report), "verdict": report.verdict}))?;
+            writeln!(
+                out,
+                "{}",
+                json!({"id": row["id"], "v": said(&report), "verdict": report.verdict})
+            )?;
         }
         count(&row, &report, &mut scores);
         if misses {
@@ -114,13 +118,20 @@ fn show(row: &Value, report: &Report) {
         row["path"].as_str().unwrap_or_default(),
     );
     for finding in report.findings.iter().take(4) {
-        println!("    {:?} {} {} | {}", finding.severity, finding.rule, finding.member, finding.evidence);
+        println!(
+            "    {:?} {} {} | {}",
+            finding.severity, finding.rule, finding.member, finding.evidence
+        );
     }
 }
 
 fn print_table(scores: &BTreeMap<&str, Score>) {
     let share = |part: u32, whole: u32| {
-        if whole == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * f64::from(part) / f64::from(whole)) }
+        if whole == 0 {
+            "-".to_owned()
+        } else {
+            format!("{:.1} %", 100.0 * f64::from(part) / f64::from(whole))
+        }
     };
     println!("| rows | malicious | found | said nothing found | benign | false alarms | unknown |");
     println!("|---|---|---|---|---|---|---|");

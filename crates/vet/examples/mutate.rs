@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed: u64 = args.get(2).map_or(Ok(1), |seed| seed.parse())?;
     let mut paths = Vec::new();
     collect(Path::new(folder), &mut paths)?;
-    let mut files: Vec<Vec<u8>> = paths.iter().filter_map(|path| std::fs::read(path).ok()).collect();
+    let mut files: Vec<Vec<u8>> =
+        paths.iter().filter_map(|path| std::fs::read(path).ok()).collect();
     files.retain(|file| !file.is_empty() && file.len() <= FILE_BYTES_MAX);
     if files.is_empty() {
         return Err("there is no file to change".into());
@@ -45,7 +46,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     let mut slowest = (Duration::ZERO, 0);
     for round in 0..count {
-        let own = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (round + 1).wrapping_mul(0x517c_c1b7_2722_0a95);
+        let own = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ (round + 1).wrapping_mul(0x517c_c1b7_2722_0a95);
         let mutant = mutant(&files, &mut Seeded(own | 1));
         let one = Instant::now();
         let read = std::panic::catch_unwind(|| vet::vet("mutant", &mutant));

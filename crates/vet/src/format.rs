@@ -87,12 +87,7 @@ pub struct Probe<'a> {
 impl<'a> Probe<'a> {
     /// Looks at an item.
     pub fn new(item: Item<'a>) -> Self {
-        Self {
-            item,
-            tail: OnceCell::new(),
-            zip_names: OnceCell::new(),
-            json: OnceCell::new(),
-        }
+        Self { item, tail: OnceCell::new(), zip_names: OnceCell::new(), json: OnceCell::new() }
     }
 
     /// The first bytes.

@@ -27,10 +27,7 @@ struct Walk<'a, 's>(&'a mut State<'s>);
 
 /// Calls `visit` for every scalar with the keys that lead to it (`#` for a place in a list). An
 /// error says where the document breaks; what came before it has been visited.
-pub fn walk(
-    reader: impl Read,
-    visit: &mut dyn FnMut(&[String], Scalar<'_>),
-) -> Result<(), String> {
+pub fn walk(reader: impl Read, visit: &mut dyn FnMut(&[String], Scalar<'_>)) -> Result<(), String> {
     let mut state = State { path: Vec::new(), left: VALUES_MAX, visit };
     let reader = std::io::BufReader::new(reader);
     let mut deserializer = serde_json::Deserializer::from_reader(reader);
@@ -111,8 +108,10 @@ mod tests {
     fn every_scalar_comes_with_its_path() {
         let mut seen = Vec::new();
         let text = br#"{"a": {"b": ["x", 1]}, "c": true}"#;
-        walk(text.as_slice(), &mut |path, scalar| seen.push(format!("{} {scalar:?}", path.join("."))))
-            .unwrap();
+        walk(text.as_slice(), &mut |path, scalar| {
+            seen.push(format!("{} {scalar:?}", path.join(".")))
+        })
+        .unwrap();
         assert_eq!(seen, ["a.b.# Text(\"x\")", "a.b.# Other", "c Bool(true)"]);
     }
 

@@ -6,17 +6,36 @@ use base64::Engine as _;
 
 use crate::fact::{CodeKind, Fact, Facts, PathRole};
 use crate::format::is_text;
-use crate::registry::config::scalar_fact;
 use crate::json::{self, Scalar};
+use crate::registry::config::scalar_fact;
 
 /// Layers that run code which the configuration brings or names.
 const CODE_LAYERS: &[&str] = &["Lambda", "TorchModuleWrapper", "PyFunc", "KerasLambda"];
 
 /// Helpers of Keras that fetch, load or run; no layer is one.
 const HELPERS: &[&str] = &[
-    "get_file", "load_model", "load_weights", "load_img", "load_audio", "save_model", "eval", "exec",
-    "system", "popen", "loads", "load", "import_module", "__import__", "enable_unsafe_deserialization",
-    "run", "call", "Popen", "check_output", "compile", "open", "getattr",
+    "get_file",
+    "load_model",
+    "load_weights",
+    "load_img",
+    "load_audio",
+    "save_model",
+    "eval",
+    "exec",
+    "system",
+    "popen",
+    "loads",
+    "load",
+    "import_module",
+    "__import__",
+    "enable_unsafe_deserialization",
+    "run",
+    "call",
+    "Popen",
+    "check_output",
+    "compile",
+    "open",
+    "getattr",
 ];
 
 /// Reads a configuration; gives how it broke, if it did.
@@ -86,7 +105,9 @@ fn body(value: &str, facts: &mut Facts) {
 pub fn names(bytes: &[u8]) -> Vec<String> {
     bytes
         .split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
-        .filter(|run| run.len() >= 2 && run.len() < 64 && !run.first().is_some_and(u8::is_ascii_digit))
+        .filter(|run| {
+            run.len() >= 2 && run.len() < 64 && !run.first().is_some_and(u8::is_ascii_digit)
+        })
         .take(200)
         .map(|run| String::from_utf8_lossy(run).into_owned())
         .collect()

@@ -65,10 +65,8 @@ fn hash(bytes: &dyn Bytes) -> (String, bool) {
 
 /// Every format that claims the bytes, the surest first, one of each family.
 pub fn claims(probe: &Probe<'_>) -> Vec<(&'static Format, Claim)> {
-    let mut all: Vec<(&'static Format, Claim)> = registry::ALL
-        .iter()
-        .filter_map(|format| Some((*format, (format.wants)(probe)?)))
-        .collect();
+    let mut all: Vec<(&'static Format, Claim)> =
+        registry::ALL.iter().filter_map(|format| Some((*format, (format.wants)(probe)?))).collect();
     all.sort_by_key(|(_, claim)| std::cmp::Reverse(*claim));
     let best = all.first().map(|(_, claim)| *claim);
     let mut families = Vec::new();

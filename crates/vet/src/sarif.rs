@@ -14,11 +14,13 @@ pub fn document(reports: &[Report]) -> Value {
     }
     let rules: Vec<Value> = rules
         .iter()
-        .map(|(id, finding)| json!({
-            "id": id,
-            "defaultConfiguration": { "level": level(finding.severity) },
-            "help": { "text": finding.next },
-        }))
+        .map(|(id, finding)| {
+            json!({
+                "id": id,
+                "defaultConfiguration": { "level": level(finding.severity) },
+                "help": { "text": finding.next },
+            })
+        })
         .collect();
     let results: Vec<Value> = reports
         .iter()
@@ -98,6 +100,12 @@ mod tests {
         assert_eq!(run["results"][0]["level"], "error");
         let place = &run["results"][0]["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "a%20b.pkl");
-        assert!(run["tool"]["driver"]["rules"].as_array().unwrap().iter().any(|r| r["id"] == "call.process"));
+        assert!(
+            run["tool"]["driver"]["rules"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|r| r["id"] == "call.process")
+        );
     }
 }

@@ -204,13 +204,7 @@ fn end_64(bytes: &dyn Bytes, tail: &[u8], at: usize) -> Option<(u64, u64, u64, u
     Some((le::<8>(&record, 32)?, le::<8>(&record, 40)?, le::<8>(&record, 48)?, at_64))
 }
 
-fn parse_central(
-    bytes: &dyn Bytes,
-    start: u64,
-    length: u64,
-    shift: u64,
-    count: u64,
-) -> Vec<Entry> {
+fn parse_central(bytes: &dyn Bytes, start: u64, length: u64, shift: u64, count: u64) -> Vec<Entry> {
     let length = length.min(bytes.size().saturating_sub(start)).min(32 << 20);
     let raw = read_up_to(bytes, start, usize::try_from(length).unwrap_or(0)).unwrap_or_default();
     let mut entries = Vec::new();

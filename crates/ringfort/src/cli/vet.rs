@@ -76,8 +76,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     for batch in batches(files(&paths)?) {
         for report in read(context, &batch) {
             let sha256 = report.sha256.clone();
-            let report =
-                report.without(&|id| accepted.contains(&(sha256.clone(), id.to_owned())));
+            let report = report.without(&|id| accepted.contains(&(sha256.clone(), id.to_owned())));
             exit = exit.and(match report.verdict {
                 Verdict::Malicious | Verdict::Suspicious => Exit::Findings,
                 Verdict::Unknown => Exit::Unknown,
@@ -158,7 +157,9 @@ fn read(context: &Context, batch: &[PathBuf]) -> Vec<Report> {
             context.warn("a reading worker failed; its files are read one by one");
             batch.iter().flat_map(|path| read(context, std::slice::from_ref(path))).collect()
         }
-        Ok(_) => batch.iter().map(|path| unread(path, "the reading worker gave no result")).collect(),
+        Ok(_) => {
+            batch.iter().map(|path| unread(path, "the reading worker gave no result")).collect()
+        }
         Err(failure) => batch.iter().map(|path| unread(path, &failure.message)).collect(),
     }
 }

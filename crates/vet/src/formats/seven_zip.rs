@@ -299,7 +299,9 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
         });
         match unpacked {
             Some(bytes) => header = bytes,
-            None => return facts.unread("the list of its members is encrypted or packed otherwise"),
+            None => {
+                return facts.unread("the list of its members is encrypted or packed otherwise");
+            }
         }
     }
     let rest = header.get(1..).unwrap_or_default();
@@ -442,7 +444,10 @@ pub(crate) mod tests {
     #[test]
     fn members_are_read_and_their_names_judged() {
         let report = vet("x.7z", &samples()[0]);
-        assert_eq!((report.verdict, report.findings[0].member.as_str()), (Verdict::Malicious, "m.pkl"));
+        assert_eq!(
+            (report.verdict, report.findings[0].member.as_str()),
+            (Verdict::Malicious, "m.pkl")
+        );
         assert_eq!(vet("x.7z", &samples()[1]).verdict, Verdict::Malicious);
         assert_eq!(vet("x.7z", &archive("m.pkl", b"\x80\x02].")).verdict, Verdict::NothingFound);
     }

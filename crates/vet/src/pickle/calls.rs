@@ -36,8 +36,10 @@ impl Machine<'_> {
                 }
                 ("_codecs", "encode") => {
                     if let Some(text) = self.store.as_text(first) {
-                        let latin: Vec<u8> =
-                            text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
+                        let latin: Vec<u8> = text
+                            .chars()
+                            .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+                            .collect();
                         self.look_at_bytes(&latin);
                         self.report(&symbol, args, how);
                         return self.store.bytes(&latin);
@@ -81,8 +83,7 @@ impl Machine<'_> {
             }
             Some(("operator", "methodcaller")) => {
                 let target = self.store.items(args).first().copied().unwrap_or(Value::OPAQUE);
-                let rest: Vec<Value> =
-                    self.store.items(earlier).iter().skip(1).copied().collect();
+                let rest: Vec<Value> = self.store.items(earlier).iter().skip(1).copied().collect();
                 let rest = self.store.tuple(&rest);
                 match self.attribute(target, first) {
                     Some(method) => self.call(method, rest, How::Invoked),

@@ -193,11 +193,7 @@ impl<'f> Machine<'f> {
         if matches!(opcode, b'S' | b'V') {
             let line = feed.line(PICKLE_STRING_MAX)?;
             let text = String::from_utf8_lossy(&line);
-            let text = if opcode == b'S' {
-                unquote(text.trim())
-            } else {
-                calls::unescape(&text)
-            };
+            let text = if opcode == b'S' { unquote(text.trim()) } else { calls::unescape(&text) };
             self.look_at_text(&text);
             let value = self.store.text(&text);
             self.push(value);
@@ -321,8 +317,11 @@ impl<'f> Machine<'f> {
                         self.global(symbol)
                     }
                     _ => {
-                        let shown =
-                            format!("{} . {}", self.store.show(module, 1), self.store.show(name, 1));
+                        let shown = format!(
+                            "{} . {}",
+                            self.store.show(module, 1),
+                            self.store.show(name, 1)
+                        );
                         self.facts.odd(self.offset, "pickle.hidden_name", shown);
                         Value::OPAQUE
                     }

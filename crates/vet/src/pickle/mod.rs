@@ -93,7 +93,8 @@ fn look_behind(bytes: &dyn Bytes, after: u64, facts: &mut Facts) {
         at += STEP as u64;
     }
     if bytes.size() > end {
-        let text = format!("behind the pickle only {} MiB were searched", PICKLE_TRAILER_BYTES >> 20);
+        let text =
+            format!("behind the pickle only {} MiB were searched", PICKLE_TRAILER_BYTES >> 20);
         facts.note(Fact::Odd { id: "pickle.long_trailer", detail: text });
     }
 }
@@ -149,7 +150,8 @@ pub(crate) mod tests {
     #[test]
     fn getattr_is_followed() {
         // getattr(import_module('os'), 'system')('id')
-        let bytes = b"c__builtin__\ngetattr\n(cimportlib\nimport_module\n(Vos\ntRVsystem\ntR(Vid\ntR.";
+        let bytes =
+            b"c__builtin__\ngetattr\n(cimportlib\nimport_module\n(Vos\ntRVsystem\ntR(Vid\ntR.";
         assert!(called(bytes).contains(&"os.system(\"id\")".to_owned()), "{:?}", called(bytes));
     }
 

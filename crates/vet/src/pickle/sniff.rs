@@ -18,9 +18,11 @@ pub fn looks_like_pickle(bytes: &[u8]) -> bool {
     }
     match bytes.first() {
         // Text opcodes of protocols 0 and 1, where a pickle may begin.
-        Some(b'(' | b'c' | b']' | b'}' | b')' | b'l' | b'd' | b'I' | b'F' | b'S' | b'V' | b'L'
+        Some(
+            b'(' | b'c' | b']' | b'}' | b')' | b'l' | b'd' | b'I' | b'F' | b'S' | b'V' | b'L'
             | b'K' | b'J' | b'M' | b'X' | b'U' | b'T' | b'G' | b'N' | b'\x8c' | b'C' | b'B'
-            | b'\x88' | b'\x89' | b'\x8f' | b'\x95') => Old::default().makes_sense(bytes),
+            | b'\x88' | b'\x89' | b'\x8f' | b'\x95',
+        ) => Old::default().makes_sense(bytes),
         _ => false,
     }
 }
@@ -63,8 +65,30 @@ enum Follows {
 
 fn length_of(byte: u8) -> Option<Follows> {
     Some(match byte {
-        b'(' | b'.' | b'0' | b'1' | b'2' | b'N' | b'R' | b'Q' | b'a' | b'b' | b'd' | b'e' | b'l'
-        | b'o' | b's' | b't' | b'u' | b')' | b']' | b'}' | 0x81 | 0x85..=0x89 | 0x8f..=0x94 | 0x97
+        b'('
+        | b'.'
+        | b'0'
+        | b'1'
+        | b'2'
+        | b'N'
+        | b'R'
+        | b'Q'
+        | b'a'
+        | b'b'
+        | b'd'
+        | b'e'
+        | b'l'
+        | b'o'
+        | b's'
+        | b't'
+        | b'u'
+        | b')'
+        | b']'
+        | b'}'
+        | 0x81
+        | 0x85..=0x89
+        | 0x8f..=0x94
+        | 0x97
         | 0x98 => Follows::Nothing,
         b'K' | b'h' | b'q' | 0x80 | 0x82 => Follows::Fixed(1),
         b'M' | 0x83 => Follows::Fixed(2),

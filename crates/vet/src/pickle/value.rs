@@ -207,7 +207,11 @@ impl Store {
             Some(Node::Dict(items)) => format!("{{{}}}", many(items)),
             Some(Node::Global(symbol)) => symbol.to_string(),
             Some(Node::Made { callee, .. }) => {
-                if depth == 0 { "\u{2026}".into() } else { self.show(*callee, depth - 1) + "(\u{2026})" }
+                if depth == 0 {
+                    "\u{2026}".into()
+                } else {
+                    self.show(*callee, depth - 1) + "(\u{2026})"
+                }
             }
             None => match value {
                 Value::NONE => "None".into(),

@@ -11,9 +11,30 @@ pub fn judge(kind: CodeKind, text: &str) -> Vec<Opinion> {
 
 /// Names in compiled code that say that it acts on the machine.
 const ACTS: &[&str] = &[
-    "system", "popen", "exec", "eval", "compile", "__import__", "subprocess", "Popen", "check_output",
-    "socket", "urlopen", "requests", "os", "sys", "open", "ctypes", "marshal", "b64decode",
-    "rmtree", "builtins", "importlib", "getattr", "pty", "shutil",
+    "system",
+    "popen",
+    "exec",
+    "eval",
+    "compile",
+    "__import__",
+    "subprocess",
+    "Popen",
+    "check_output",
+    "socket",
+    "urlopen",
+    "requests",
+    "os",
+    "sys",
+    "open",
+    "ctypes",
+    "marshal",
+    "b64decode",
+    "rmtree",
+    "builtins",
+    "importlib",
+    "getattr",
+    "pty",
+    "shutil",
 ];
 
 /// Judges compiled code by the names in it.
@@ -26,5 +47,11 @@ pub fn judge_bytecode(kind: &str, names: &[String]) -> Vec<Opinion> {
         (Severity::High, format!("It holds compiled Python code that uses {}.", acts.join(", ")))
     };
     let next = if severity == Severity::High { REFUSE } else { LOOK };
-    vec![Opinion::new("code.compiled", severity, reason, format!("{kind}: {}", names.join(" ")), next)]
+    vec![Opinion::new(
+        "code.compiled",
+        severity,
+        reason,
+        format!("{kind}: {}", names.join(" ")),
+        next,
+    )]
 }

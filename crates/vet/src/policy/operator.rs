@@ -73,8 +73,10 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
         "onnx.custom" => opinion(
             "graph.custom_op",
             Severity::Note,
-            format!("The operator `{name}` is of no standard domain: running it needs a library \
-                     that is not part of the model."),
+            format!(
+                "The operator `{name}` is of no standard domain: running it needs a library \
+                     that is not part of the model."
+            ),
         ),
         "keras.lambda" => opinion(
             "graph.keras_lambda",
@@ -100,8 +102,10 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
         "tflite.custom" => opinion(
             "graph.custom_op",
             Severity::Note,
-            format!("The operator `{name}` is a custom one: running it needs a library that is not \
-                     part of the model."),
+            format!(
+                "The operator `{name}` is a custom one: running it needs a library that is not \
+                     part of the model."
+            ),
         ),
         "plugin" => opinion(
             "graph.plugin",

@@ -50,7 +50,8 @@ pub fn path(role: PathRole, path: &str) -> Option<Opinion> {
     if !escapes(path) && !url {
         return None;
     }
-    let reason = if url { "The model reads data from an address".to_owned() } else { what.to_owned() };
+    let reason =
+        if url { "The model reads data from an address".to_owned() } else { what.to_owned() };
     Some(Opinion::new(rule, severity, reason + ".", path, REFUSE))
 }
 
@@ -112,10 +113,13 @@ fn target(key: &str, value: &str) -> Option<Opinion> {
         ));
     }
     let whole = symbols::canonical(value);
-    if stdlib::is_stdlib(whole) && !libraries::expects(whole, "X", How::Made) && !value.contains('.')
+    if stdlib::is_stdlib(whole)
+        && !libraries::expects(whole, "X", How::Made)
+        && !value.contains('.')
     {
         let letters = stdlib::reach(whole, "?");
-        if !letters.is_empty() || matches!(whole, "subprocess" | "importlib" | "builtins" | "runpy") {
+        if !letters.is_empty() || matches!(whole, "subprocess" | "importlib" | "builtins" | "runpy")
+        {
             return refuse("config.target", "models have no use for".to_owned());
         }
     }
@@ -148,7 +152,9 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
     let (severity, reason) = match id {
         "pickle.nested" => (Severity::Medium, "A pickle is hidden in the bytes of another pickle."),
         "pickle.encoded" => (Severity::High, "An encoded text hides something that can be run."),
-        "pickle.behind" => (Severity::Medium, "Another pickle is hidden behind the end of the first."),
+        "pickle.behind" => {
+            (Severity::Medium, "Another pickle is hidden behind the end of the first.")
+        }
         "pickle.hidden_name" => {
             (Severity::Medium, "The name of something that it imports could not be told.")
         }
@@ -158,7 +164,9 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
         "pickle.broken" => (Severity::Unknown, "It breaks the rules of pickles at one place."),
         "pickle.cut_short" => (Severity::Unknown, "The pickle has no end."),
         "pickle.crowded" => (Severity::Note, "It holds more values than are kept."),
-        "pickle.long_trailer" => (Severity::Note, "What stands far behind the pickle was not looked at."),
+        "pickle.long_trailer" => {
+            (Severity::Note, "What stands far behind the pickle was not looked at.")
+        }
         "zip.name_mismatch" => (
             Severity::Medium,
             "The archive gives one member two names: what is checked may not be what is loaded.",
@@ -170,9 +178,10 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
         "zip.hidden_member" => {
             (Severity::Medium, "The archive holds members that its directory does not list.")
         }
-        "zip.false_encryption" => {
-            (Severity::Medium, "A member is marked as encrypted and is not: scanners skip it, loaders do not.")
-        }
+        "zip.false_encryption" => (
+            Severity::Medium,
+            "A member is marked as encrypted and is not: scanners skip it, loaders do not.",
+        ),
         "zip.no_local_header" | "zip.broken_directory" => {
             (Severity::Unknown, "The directory of the archive is broken.")
         }
@@ -181,16 +190,20 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
         "container.wrong_member" => {
             (Severity::Medium, "A model archive carries a file that no model needs.")
         }
-        "container.two_formats" => {
-            (Severity::Medium, "It can be read as two formats: what is checked may not be what is loaded.")
+        "container.two_formats" => (
+            Severity::Medium,
+            "It can be read as two formats: what is checked may not be what is loaded.",
+        ),
+        "xml.entity" => {
+            (Severity::High, "The document declares entities, which read files or addresses.")
         }
-        "xml.entity" => (Severity::High, "The document declares entities, which read files or addresses."),
         "xml.doctype" => (Severity::Note, "The document has a document type."),
         "safetensors.header" => (Severity::Medium, "The header breaks the rules of the format."),
         "header.broken" => (Severity::Unknown, "Its structure is broken."),
-        "structure.absurd" => {
-            (Severity::Medium, "It announces sizes that no honest file has; readers that trust them break.")
-        }
+        "structure.absurd" => (
+            Severity::Medium,
+            "It announces sizes that no honest file has; readers that trust them break.",
+        ),
         "bomb" => (Severity::Medium, "It unpacks to far more than it should."),
         "device" => (Severity::Medium, "The archive makes a device file."),
         "opaque" => (
@@ -198,7 +211,9 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
             "It is of no format that is known here: only embedded programs, pickles and commands \
              were looked for.",
         ),
-        "yaml.python" => (Severity::High, "The document makes its loader build Python objects of its choice."),
+        "yaml.python" => {
+            (Severity::High, "The document makes its loader build Python objects of its choice.")
+        }
         "json.broken" => (Severity::Unknown, "The document is broken at one place."),
         "object.in_data" => (Severity::Medium, "The data holds the insides of a Python object."),
         "r.promise" => (Severity::High, "It holds a promise that runs a command when it is used."),

@@ -6,20 +6,75 @@ use crate::finding::Severity;
 
 /// Names that give away Python's insides.
 const INSIDES: &[&str] = &[
-    "__class__", "__mro__", "__base__", "__bases__", "__subclasses__", "__globals__", "__builtins__",
-    "__import__", "__init__", "__getitem__", "__getattribute__", "__dict__", "__code__",
-    "__closure__", "__reduce__", "__call__", "__loader__", "__spec__", "__module__", "__name__",
-    "__self__", "__func__", "__new__", "__set__", "_module", "_TemplateReference__context",
-    "func_globals", "gi_frame", "gi_code", "cr_frame", "ag_frame", "f_globals", "f_builtins",
-    "f_locals", "f_back", "tb_frame", "mro",
+    "__class__",
+    "__mro__",
+    "__base__",
+    "__bases__",
+    "__subclasses__",
+    "__globals__",
+    "__builtins__",
+    "__import__",
+    "__init__",
+    "__getitem__",
+    "__getattribute__",
+    "__dict__",
+    "__code__",
+    "__closure__",
+    "__reduce__",
+    "__call__",
+    "__loader__",
+    "__spec__",
+    "__module__",
+    "__name__",
+    "__self__",
+    "__func__",
+    "__new__",
+    "__set__",
+    "_module",
+    "_TemplateReference__context",
+    "func_globals",
+    "gi_frame",
+    "gi_code",
+    "cr_frame",
+    "ag_frame",
+    "f_globals",
+    "f_builtins",
+    "f_locals",
+    "f_back",
+    "tb_frame",
+    "mro",
 ];
 
 /// Names that run, open or fetch.
 const ACTIONS: &[&str] = &[
-    "eval", "exec", "compile", "popen", "system", "subprocess", "Popen", "import_module",
-    "builtins", "globals", "getattr", "setattr", "urlopen", "check_output", "execfile", "os",
-    "sys", "socket", "importlib", "open", "read_text", "environ", "getenv", "spawn", "fork",
-    "lipsum", "get_flashed_messages", "url_for",
+    "eval",
+    "exec",
+    "compile",
+    "popen",
+    "system",
+    "subprocess",
+    "Popen",
+    "import_module",
+    "builtins",
+    "globals",
+    "getattr",
+    "setattr",
+    "urlopen",
+    "check_output",
+    "execfile",
+    "os",
+    "sys",
+    "socket",
+    "importlib",
+    "open",
+    "read_text",
+    "environ",
+    "getenv",
+    "spawn",
+    "fork",
+    "lipsum",
+    "get_flashed_messages",
+    "url_for",
 ];
 
 /// Whether a text is a template: it has an expression or a statement in it.
@@ -171,7 +226,9 @@ fn expression(key: &str, inside: &str) -> Option<Opinion> {
         ));
     }
     let statement = match tokens.first() {
-        Some(Token::Name(name)) if matches!(name.as_str(), "include" | "import" | "extends" | "from") => {
+        Some(Token::Name(name))
+            if matches!(name.as_str(), "include" | "import" | "extends" | "from") =>
+        {
             Some(name.clone())
         }
         _ => None,
@@ -185,9 +242,9 @@ fn expression(key: &str, inside: &str) -> Option<Opinion> {
             LOOK,
         ));
     }
-    let attr = tokens.windows(2).any(|pair| {
-        matches!(pair, [Token::Mark('|'), Token::Name(filter)] if filter == "attr")
-    });
+    let attr = tokens
+        .windows(2)
+        .any(|pair| matches!(pair, [Token::Mark('|'), Token::Name(filter)] if filter == "attr"));
     attr.then(|| {
         Opinion::new(
             "template.attr",
@@ -202,9 +259,10 @@ fn expression(key: &str, inside: &str) -> Option<Opinion> {
 fn is_inside(name: &str) -> bool {
     INSIDES.contains(&name)
         || (name.len() > 4 && name.starts_with("__") && name.ends_with("__") && !name.contains(' '))
-        || INSIDES.iter().filter(|inside| inside.starts_with("__")).any(|inside| {
-            name.len() < 400 && name.contains(inside)
-        })
+        || INSIDES
+            .iter()
+            .filter(|inside| inside.starts_with("__"))
+            .any(|inside| name.len() < 400 && name.contains(inside))
 }
 
 /// A variable of the template itself may be called anything but Python's own double underscores.

@@ -34,62 +34,222 @@ pub enum Effect {
 pub fn is_builtin(name: &str) -> bool {
     matches!(
         name,
-        "eval" | "exec" | "compile" | "open" | "getattr" | "setattr" | "globals" | "locals" | "vars"
-            | "__import__" | "input" | "bytes" | "bytearray" | "str" | "print" | "map" | "filter"
-            | "breakpoint" | "chr" | "delattr" | "execfile" | "dict" | "list"
+        "eval"
+            | "exec"
+            | "compile"
+            | "open"
+            | "getattr"
+            | "setattr"
+            | "globals"
+            | "locals"
+            | "vars"
+            | "__import__"
+            | "input"
+            | "bytes"
+            | "bytearray"
+            | "str"
+            | "print"
+            | "map"
+            | "filter"
+            | "breakpoint"
+            | "chr"
+            | "delattr"
+            | "execfile"
+            | "dict"
+            | "list"
     )
 }
 
 const PROCESS: &[&str] = &[
-    "os.system", "os.popen*", "os.exec*", "os.spawn*", "os.posix_spawn*", "os.fork*", "os.startfile",
-    "subprocess.*", "pty.*", "commands.*", "popen2.*", "asyncio.create_subprocess_*", "pexpect.*",
-    "posix.system", "posix.popen*", "nt.system", "sh.*", "plumbum.*", "fabric.*", "invoke.run",
-    "os.kill*", "multiprocessing.popen*", "distutils.spawn.*", "platform.popen",
+    "os.system",
+    "os.popen*",
+    "os.exec*",
+    "os.spawn*",
+    "os.posix_spawn*",
+    "os.fork*",
+    "os.startfile",
+    "subprocess.*",
+    "pty.*",
+    "commands.*",
+    "popen2.*",
+    "asyncio.create_subprocess_*",
+    "pexpect.*",
+    "posix.system",
+    "posix.popen*",
+    "nt.system",
+    "sh.*",
+    "plumbum.*",
+    "fabric.*",
+    "invoke.run",
+    "os.kill*",
+    "multiprocessing.popen*",
+    "distutils.spawn.*",
+    "platform.popen",
 ];
 const NETWORK: &[&str] = &[
-    "socket.socket*", "socket.create_*", "socket.getaddrinfo", "socket.gethostbyname*",
-    "http.client.*", "http.server.*", "socketserver.*", "ftplib.*", "smtplib.*", "telnetlib.*",
-    "poplib.*", "imaplib.*", "paramiko.*", "websocket.*", "websockets.*", "asyncio.open_connection",
-    "asyncio.start_server", "dns.*", "requests.post", "requests.put", "requests.patch",
-    "requests.Session*", "requests.request", "httpx.post", "httpx.put", "httpx.Client*",
-    "httpx.AsyncClient*", "aiohttp.*", "urllib.request.Request", "xmlrpc.*", "zmq.*", "pycurl.*",
-    "ssl.*", "boto3.*", "telegram.*", "discord.*", "webbrowser.*", "scapy.*", "nmap.*",
+    "socket.socket*",
+    "socket.create_*",
+    "socket.getaddrinfo",
+    "socket.gethostbyname*",
+    "http.client.*",
+    "http.server.*",
+    "socketserver.*",
+    "ftplib.*",
+    "smtplib.*",
+    "telnetlib.*",
+    "poplib.*",
+    "imaplib.*",
+    "paramiko.*",
+    "websocket.*",
+    "websockets.*",
+    "asyncio.open_connection",
+    "asyncio.start_server",
+    "dns.*",
+    "requests.post",
+    "requests.put",
+    "requests.patch",
+    "requests.Session*",
+    "requests.request",
+    "httpx.post",
+    "httpx.put",
+    "httpx.Client*",
+    "httpx.AsyncClient*",
+    "aiohttp.*",
+    "urllib.request.Request",
+    "xmlrpc.*",
+    "zmq.*",
+    "pycurl.*",
+    "ssl.*",
+    "boto3.*",
+    "telegram.*",
+    "discord.*",
+    "webbrowser.*",
+    "scapy.*",
+    "nmap.*",
 ];
 const FETCH: &[&str] = &[
-    "urllib.request.*", "urllib.urlopen", "urllib.urlretrieve", "urllib2.*", "requests.get",
-    "requests.*.get", "httpx.get", "httpx.stream", "wget.download", "urllib3.*",
-    "torch.hub.download*", "torch.hub.load*", "gdown.*",
+    "urllib.request.*",
+    "urllib.urlopen",
+    "urllib.urlretrieve",
+    "urllib2.*",
+    "requests.get",
+    "requests.*.get",
+    "httpx.get",
+    "httpx.stream",
+    "wget.download",
+    "urllib3.*",
+    "torch.hub.download*",
+    "torch.hub.load*",
+    "gdown.*",
 ];
 const DESERIALISE: &[&str] = &[
-    "pickle.load*", "pickle.Unpickler*", "_pickle.load*", "cPickle.load*", "dill.load*",
-    "cloudpickle.load*", "marshal.load*", "shelve.open", "joblib.load", "jsonpickle.decode",
-    "yaml.unsafe_load*", "yaml.load", "pandas.read_pickle",
+    "pickle.load*",
+    "pickle.Unpickler*",
+    "_pickle.load*",
+    "cPickle.load*",
+    "dill.load*",
+    "cloudpickle.load*",
+    "marshal.load*",
+    "shelve.open",
+    "joblib.load",
+    "jsonpickle.decode",
+    "yaml.unsafe_load*",
+    "yaml.load",
+    "pandas.read_pickle",
 ];
 const CODE: &[&str] = &[
-    "builtins.eval", "builtins.exec", "builtins.compile", "builtins.execfile", "runpy.*", "code.*",
-    "types.FunctionType", "types.CodeType", "timeit.*", "imp.load_*", "zipimport.*",
-    "importlib.util.*", "importlib.machinery.*", "importlib.reload", "builtins.__import__",
-    "importlib.import_module", "cffi.*.verify", "pip.*", "pip.main", "ensurepip.*", "cProfile.run*",
-    "profile.run*", "trace.*", "bdb.*", "pdb.run*", "doctest.*", "pydoc.*", "pkgutil.resolve_name",
+    "builtins.eval",
+    "builtins.exec",
+    "builtins.compile",
+    "builtins.execfile",
+    "runpy.*",
+    "code.*",
+    "types.FunctionType",
+    "types.CodeType",
+    "timeit.*",
+    "imp.load_*",
+    "zipimport.*",
+    "importlib.util.*",
+    "importlib.machinery.*",
+    "importlib.reload",
+    "builtins.__import__",
+    "importlib.import_module",
+    "cffi.*.verify",
+    "pip.*",
+    "pip.main",
+    "ensurepip.*",
+    "cProfile.run*",
+    "profile.run*",
+    "trace.*",
+    "bdb.*",
+    "pdb.run*",
+    "doctest.*",
+    "pydoc.*",
+    "pkgutil.resolve_name",
 ];
 const NATIVE: &[&str] = &[
-    "ctypes.CDLL", "ctypes.cdll*", "ctypes.PyDLL*", "ctypes.WinDLL*", "ctypes.windll*",
-    "ctypes.pythonapi*", "ctypes.memmove", "ctypes.CFUNCTYPE*", "cffi.*", "torch.ops.load_library",
-    "torch.classes.load_library", "mmap.mmap",
+    "ctypes.CDLL",
+    "ctypes.cdll*",
+    "ctypes.PyDLL*",
+    "ctypes.WinDLL*",
+    "ctypes.windll*",
+    "ctypes.pythonapi*",
+    "ctypes.memmove",
+    "ctypes.CFUNCTYPE*",
+    "cffi.*",
+    "torch.ops.load_library",
+    "torch.classes.load_library",
+    "mmap.mmap",
 ];
 const WRITE: &[&str] = &[
-    "os.remove", "os.unlink", "os.rename*", "os.replace", "os.rmdir", "os.removedirs", "os.chmod",
-    "os.chown", "os.symlink", "os.link", "shutil.*", "os.truncate", "os.putenv", "os.setuid",
-    "pathlib.*.write_*", "pathlib.*.unlink", "*.write_text", "*.write_bytes", "*.chmod",
+    "os.remove",
+    "os.unlink",
+    "os.rename*",
+    "os.replace",
+    "os.rmdir",
+    "os.removedirs",
+    "os.chmod",
+    "os.chown",
+    "os.symlink",
+    "os.link",
+    "shutil.*",
+    "os.truncate",
+    "os.putenv",
+    "os.setuid",
+    "pathlib.*.write_*",
+    "pathlib.*.unlink",
+    "*.write_text",
+    "*.write_bytes",
+    "*.chmod",
 ];
 const HOOKS: &[&str] = &[
-    "sys.settrace", "sys.setprofile", "sys.addaudithook", "sys.meta_path.*", "sys.path_hooks.*",
-    "atexit.register", "signal.signal", "site.*", "threading.settrace", "gc.get_objects",
-    "gc.get_referrers", "sys._getframe", "inspect.currentframe", "inspect.stack",
+    "sys.settrace",
+    "sys.setprofile",
+    "sys.addaudithook",
+    "sys.meta_path.*",
+    "sys.path_hooks.*",
+    "atexit.register",
+    "signal.signal",
+    "site.*",
+    "threading.settrace",
+    "gc.get_objects",
+    "gc.get_referrers",
+    "sys._getframe",
+    "inspect.currentframe",
+    "inspect.stack",
 ];
 const SECRETS: &[&str] = &[
-    "os.environ.copy", "os.environ.items", "os.environ.values", "getpass.*", "keyring.*",
-    "browser_cookie3.*", "pyperclip.*", "pynput.*", "keyboard.*", "mss.*", "pyautogui.*",
+    "os.environ.copy",
+    "os.environ.items",
+    "os.environ.values",
+    "getpass.*",
+    "keyring.*",
+    "browser_cookie3.*",
+    "pyperclip.*",
+    "pynput.*",
+    "keyboard.*",
+    "mss.*",
+    "pyautogui.*",
 ];
 
 fn any(patterns: &[&str], path: &str) -> bool {
@@ -105,8 +265,14 @@ pub fn is_action(path: &str) -> bool {
 pub fn calls_its_arguments(path: &str) -> bool {
     matches!(
         path,
-        "builtins.map" | "builtins.filter" | "threading.Thread" | "threading.Timer"
-            | "multiprocessing.Process" | "functools.reduce" | "itertools.starmap" | "atexit.register"
+        "builtins.map"
+            | "builtins.filter"
+            | "threading.Thread"
+            | "threading.Timer"
+            | "multiprocessing.Process"
+            | "functools.reduce"
+            | "itertools.starmap"
+            | "atexit.register"
     ) || path.ends_with(".submit")
         || path.ends_with(".apply")
         || path.ends_with(".map")
@@ -132,9 +298,14 @@ pub fn of_call(path: &str, arguments: &[(Option<&str>, Value)]) -> Option<Effect
     if any(CODE, path) {
         // Importing a module whose name stands there is an import like any other.
         let import = path.ends_with("import_module") || path.ends_with("__import__");
-        let looks_only = matches!(path, "importlib.util.find_spec" | "builtins.compile" | "code.encode")
-            || path.starts_with("code.") && !path.starts_with("code.interact") && !path.starts_with("code.Inter");
-        if import && first.is_some() || looks_only && !first.is_some_and(|t| t.contains('(')) && path != "builtins.compile" {
+        let looks_only =
+            matches!(path, "importlib.util.find_spec" | "builtins.compile" | "code.encode")
+                || path.starts_with("code.")
+                    && !path.starts_with("code.interact")
+                    && !path.starts_with("code.Inter");
+        if import && first.is_some()
+            || looks_only && !first.is_some_and(|t| t.contains('(')) && path != "builtins.compile"
+        {
             return None;
         }
         return Some(Effect::Code);
@@ -188,20 +359,60 @@ pub fn of_setting(path: &str) -> Option<Effect> {
 /// Files that hold secrets, or that run by themselves.
 pub fn is_sensitive(path: &str) -> bool {
     const PARTS: &[&str] = &[
-        "/etc/passwd", "/etc/shadow", ".ssh", "id_rsa", "id_ed25519", ".aws", "credentials",
-        ".kube/config", ".docker/config", ".netrc", ".git-credentials", ".npmrc", ".pypirc",
-        "huggingface/token", ".bash_history", "Login Data", "Cookies", "keychain", "wallet",
-        "/proc/self/environ", ".env",
+        "/etc/passwd",
+        "/etc/shadow",
+        ".ssh",
+        "id_rsa",
+        "id_ed25519",
+        ".aws",
+        "credentials",
+        ".kube/config",
+        ".docker/config",
+        ".netrc",
+        ".git-credentials",
+        ".npmrc",
+        ".pypirc",
+        "huggingface/token",
+        ".bash_history",
+        "Login Data",
+        "Cookies",
+        "keychain",
+        "wallet",
+        "/proc/self/environ",
+        ".env",
     ];
-    PARTS.iter().any(|part| path.contains(part) && (part.len() > 4 || path.ends_with(part) || path.contains(".ssh") || path.contains(".aws")))
+    PARTS.iter().any(|part| {
+        path.contains(part)
+            && (part.len() > 4
+                || path.ends_with(part)
+                || path.contains(".ssh")
+                || path.contains(".aws"))
+    })
 }
 
 /// Places from which code runs by itself, later.
 pub fn is_persistent(path: &str) -> bool {
     const PARTS: &[&str] = &[
-        ".bashrc", ".bash_profile", ".zshrc", ".profile", "/etc/", "crontab", "cron.d",
-        "authorized_keys", "autostart", "systemd", "LaunchAgents", "Startup", "sitecustomize",
-        "usercustomize", ".pth", "rc.local", "init.d", "/usr/bin", "/usr/local/bin", "site-packages",
+        ".bashrc",
+        ".bash_profile",
+        ".zshrc",
+        ".profile",
+        "/etc/",
+        "crontab",
+        "cron.d",
+        "authorized_keys",
+        "autostart",
+        "systemd",
+        "LaunchAgents",
+        "Startup",
+        "sitecustomize",
+        "usercustomize",
+        ".pth",
+        "rc.local",
+        "init.d",
+        "/usr/bin",
+        "/usr/local/bin",
+        "site-packages",
     ];
     PARTS.iter().any(|part| path.contains(part)) && !path.ends_with(".pth.tar") && !is_weights(path)
 }
@@ -227,9 +438,19 @@ pub fn taint_of_key(path: &str, key: &str) -> u8 {
 
 fn is_secret_name(name: &str) -> bool {
     let upper = name.to_uppercase();
-    ["TOKEN", "SECRET", "PASSW", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE", "CREDENTIAL", "SESSION"]
-        .iter()
-        .any(|part| upper.contains(part))
+    [
+        "TOKEN",
+        "SECRET",
+        "PASSW",
+        "API_KEY",
+        "APIKEY",
+        "ACCESS_KEY",
+        "PRIVATE",
+        "CREDENTIAL",
+        "SESSION",
+    ]
+    .iter()
+    .any(|part| upper.contains(part))
 }
 
 /// Where the result of a call comes from.
@@ -243,13 +464,28 @@ pub fn taint_of_result(path: &str, first: &Value) -> u8 {
         return taint::NETWORK;
     }
     match path {
-        "base64.b64decode" | "base64.urlsafe_b64decode" | "base64.b32decode" | "base64.b85decode"
-        | "base64.a85decode" | "base64.b16decode" | "base64.decodebytes" | "binascii.unhexlify"
-        | "binascii.a2b_base64" | "zlib.decompress" | "gzip.decompress" | "bz2.decompress"
-        | "lzma.decompress" | "codecs.decode" | "builtins.bytes.fromhex" | "marshal.loads"
-        | "builtins.chr" | "builtins.bytearray.fromhex" => taint::DECODED,
+        "base64.b64decode"
+        | "base64.urlsafe_b64decode"
+        | "base64.b32decode"
+        | "base64.b85decode"
+        | "base64.a85decode"
+        | "base64.b16decode"
+        | "base64.decodebytes"
+        | "binascii.unhexlify"
+        | "binascii.a2b_base64"
+        | "zlib.decompress"
+        | "gzip.decompress"
+        | "bz2.decompress"
+        | "lzma.decompress"
+        | "codecs.decode"
+        | "builtins.bytes.fromhex"
+        | "marshal.loads"
+        | "builtins.chr"
+        | "builtins.bytearray.fromhex" => taint::DECODED,
         "os.getenv" | "os.environ.get" if is_secret_name(text) => taint::SECRET,
-        "os.environ.copy" | "os.environ.items" | "builtins.dict" if first.path.as_deref() == Some("os.environ") => {
+        "os.environ.copy" | "os.environ.items" | "builtins.dict"
+            if first.path.as_deref() == Some("os.environ") =>
+        {
             taint::SECRET
         }
         "os.environ.items" | "os.environ.copy" | "os.environ.values" => taint::SECRET,
@@ -259,14 +495,16 @@ pub fn taint_of_result(path: &str, first: &Value) -> u8 {
             taint::SECRET
         }
         "builtins.open" | "io.open" if is_sensitive(text) => taint::SECRET,
-        "pathlib.Path" | "os.path.expanduser" | "os.path.join" if is_sensitive(text) => taint::SECRET,
-        "builtins.open" | "io.open" => taint::FILE,
-        "socket.gethostname" | "platform.node" | "getpass.getuser" | "os.getlogin" | "platform.uname"
-        | "uuid.getnode" | "os.uname" | "platform.platform" | "os.listdir" | "os.getcwd" => {
-            taint::HOST
+        "pathlib.Path" | "os.path.expanduser" | "os.path.join" if is_sensitive(text) => {
+            taint::SECRET
         }
-        "huggingface_hub.HfFolder.get_token" | "huggingface_hub.get_token"
-        | "getpass.getpass" => taint::SECRET,
+        "builtins.open" | "io.open" => taint::FILE,
+        "socket.gethostname" | "platform.node" | "getpass.getuser" | "os.getlogin"
+        | "platform.uname" | "uuid.getnode" | "os.uname" | "platform.platform" | "os.listdir"
+        | "os.getcwd" => taint::HOST,
+        "huggingface_hub.HfFolder.get_token" | "huggingface_hub.get_token" | "getpass.getpass" => {
+            taint::SECRET
+        }
         _ => 0,
     }
 }
@@ -305,17 +543,99 @@ pub fn is_usual(module: &str) -> bool {
 }
 
 const USUAL: &[&str] = &[
-    "einops", "flash_attn", "xformers", "triton", "apex", "deepspeed", "bitsandbytes", "sentencepiece",
-    "regex", "tqdm", "requests", "yaml", "cv2", "decord", "librosa", "soundfile", "matplotlib",
-    "huggingface_hub", "mamba_ssm", "causal_conv1d", "tiktoken", "jieba", "sacremoses", "datasets",
-    "evaluate", "absl", "ml_collections", "ipdb", "packaging", "setuptools", "pytest", "rich", "click",
-    "fire", "wandb", "tensorboardX", "pydantic", "attr", "attrs", "typing_extensions", "fairseq",
-    "megatron", "colossalai", "torchmetrics", "kornia", "skimage", "imageio", "open_clip", "clip",
-    "numba", "cupy", "onnx", "onnxruntime", "mmcv", "mmengine", "detectron2", "ftfy", "unidecode",
-    "pytorch_transformers", "IPython", "ipywidgets", "loguru", "colorlog", "termcolor", "tabulate",
-    "allennlp", "stanza", "fugashi", "MeCab", "pypinyin", "phonemizer", "gradio", "streamlit", "ts",
-    "mlflow", "bentoml", "seldon_core", "fastapi", "flask", "django", "builtins", "nemo", "hydra",
-    "six", "future", "past", "absl", "chainer", "mxnet", "paddle", "oneflow", "theano", "lasagne",
+    "einops",
+    "flash_attn",
+    "xformers",
+    "triton",
+    "apex",
+    "deepspeed",
+    "bitsandbytes",
+    "sentencepiece",
+    "regex",
+    "tqdm",
+    "requests",
+    "yaml",
+    "cv2",
+    "decord",
+    "librosa",
+    "soundfile",
+    "matplotlib",
+    "huggingface_hub",
+    "mamba_ssm",
+    "causal_conv1d",
+    "tiktoken",
+    "jieba",
+    "sacremoses",
+    "datasets",
+    "evaluate",
+    "absl",
+    "ml_collections",
+    "ipdb",
+    "packaging",
+    "setuptools",
+    "pytest",
+    "rich",
+    "click",
+    "fire",
+    "wandb",
+    "tensorboardX",
+    "pydantic",
+    "attr",
+    "attrs",
+    "typing_extensions",
+    "fairseq",
+    "megatron",
+    "colossalai",
+    "torchmetrics",
+    "kornia",
+    "skimage",
+    "imageio",
+    "open_clip",
+    "clip",
+    "numba",
+    "cupy",
+    "onnx",
+    "onnxruntime",
+    "mmcv",
+    "mmengine",
+    "detectron2",
+    "ftfy",
+    "unidecode",
+    "pytorch_transformers",
+    "IPython",
+    "ipywidgets",
+    "loguru",
+    "colorlog",
+    "termcolor",
+    "tabulate",
+    "allennlp",
+    "stanza",
+    "fugashi",
+    "MeCab",
+    "pypinyin",
+    "phonemizer",
+    "gradio",
+    "streamlit",
+    "ts",
+    "mlflow",
+    "bentoml",
+    "seldon_core",
+    "fastapi",
+    "flask",
+    "django",
+    "builtins",
+    "nemo",
+    "hydra",
+    "six",
+    "future",
+    "past",
+    "absl",
+    "chainer",
+    "mxnet",
+    "paddle",
+    "oneflow",
+    "theano",
+    "lasagne",
 ];
 
 #[cfg(test)]

@@ -89,8 +89,12 @@ impl Flow {
     pub fn of(lines: &[Line]) -> Self {
         let mut first = Self::default();
         first.module(lines);
-        let mut second =
-            Self { functions: first.functions, own: first.own, defined: first.defined, ..Self::default() };
+        let mut second = Self {
+            functions: first.functions,
+            own: first.own,
+            defined: first.defined,
+            ..Self::default()
+        };
         second.module(lines);
         second
     }
@@ -175,9 +179,8 @@ impl Flow {
     }
 
     fn head(&mut self, word: &str, head: &[Token]) {
-        let split = |by: &str| {
-            head.iter().position(|token| matches!(token, Token::Name(w) if w == by))
-        };
+        let split =
+            |by: &str| head.iter().position(|token| matches!(token, Token::Name(w) if w == by));
         match word {
             "for" | "async" => {
                 if let Some(at) = split("in") {
@@ -190,7 +193,9 @@ impl Flow {
             "with" => {
                 for part in split_commas(head) {
                     let at = part.iter().position(|t| matches!(t, Token::Name(w) if w == "as"));
-                    let value = self.value(&Parser::all(part.get(..at.unwrap_or(part.len())).unwrap_or_default()));
+                    let value = self.value(&Parser::all(
+                        part.get(..at.unwrap_or(part.len())).unwrap_or_default(),
+                    ));
                     if let Some(at) = at {
                         self.assign_all(part.get(at + 1..).unwrap_or_default(), &value);
                     }
@@ -237,7 +242,8 @@ impl Flow {
         for part in split_commas(names.get(1..).unwrap_or_default()) {
             let words: Vec<&str> = part.iter().filter_map(word).collect();
             let Some(name) = words.first() else { continue };
-            let local = if words.get(1) == Some(&"as") { words.get(2).unwrap_or(name) } else { name };
+            let local =
+                if words.get(1) == Some(&"as") { words.get(2).unwrap_or(name) } else { name };
             let path = format!("{base}.{name}");
             self.assign(local, Value { path: Some(path), ..Value::default() });
         }
@@ -278,9 +284,8 @@ impl Flow {
     }
 
     fn assignment(&mut self, tokens: &[Token]) {
-        let places: Vec<usize> = top_level(tokens, |token| {
-            matches!(token, Token::Mark("=" | "+=" | "|=" | ":=" ))
-        });
+        let places: Vec<usize> =
+            top_level(tokens, |token| matches!(token, Token::Mark("=" | "+=" | "|=" | ":=")));
         let Some(last) = places.last() else {
             self.bare = true;
             self.value(&Parser::all(tokens));
@@ -294,7 +299,8 @@ impl Flow {
             let target = tokens.get(from..*place).unwrap_or_default();
             // `x: int = 1`
             let end = top_level(target, |token| *token == Token::Mark(":"));
-            let target = target.get(..end.first().copied().unwrap_or(target.len())).unwrap_or_default();
+            let target =
+                target.get(..end.first().copied().unwrap_or(target.len())).unwrap_or_default();
             if adds {
                 let before = self.value(&Parser::all(target));
                 value.taint |= before.taint;
@@ -311,7 +317,9 @@ impl Flow {
     fn assign_all(&mut self, target: &[Token], value: &Value) {
         match target {
             [Token::Name(name)] => self.assign(name, value.clone()),
-            [Token::Name(own), Token::Mark("."), Token::Name(name)] if own == "self" || own == "cls" => {
+            [Token::Name(own), Token::Mark("."), Token::Name(name)]
+                if own == "self" || own == "cls" =>
+            {
                 self.own.insert(name.clone(), value.clone());
             }
             _ => {
@@ -436,7 +444,10 @@ impl Flow {
         if matches!(of, Expr::Name(own) if own == "self" || own == "cls") {
             if let Some(value) = self.own.get(name) {
                 // The attribute itself: the caller adds nothing.
-                return Value { path: value.path.clone().map(|p| format!("={p}")), ..value.clone() };
+                return Value {
+                    path: value.path.clone().map(|p| format!("={p}")),
+                    ..value.clone()
+                };
             }
             return Value { path: Some("=@".to_owned() + name), ..Value::default() };
         }
@@ -449,8 +460,16 @@ impl Flow {
         }
         if matches!(
             name,
-            "__subclasses__" | "__globals__" | "__builtins__" | "__mro__" | "__bases__" | "__code__"
-                | "f_globals" | "f_builtins" | "tb_frame" | "gi_frame"
+            "__subclasses__"
+                | "__globals__"
+                | "__builtins__"
+                | "__mro__"
+                | "__bases__"
+                | "__code__"
+                | "f_globals"
+                | "f_builtins"
+                | "tb_frame"
+                | "gi_frame"
         ) {
             self.insides.push((name.to_owned(), self.line));
         }
@@ -473,13 +492,17 @@ impl Flow {
         let resolved = match path.as_str() {
             "sys.modules" => Some(key.to_owned()),
             "builtins" | "builtins.__dict__" | "builtins.globals()" | "builtins.locals()" => {
-                if self.lookup(key).is_some() {
+                if self.lookup(key).is_some() || key == "__builtins__" {
                     return self.name(key);
                 }
                 Some(format!("builtins.{key}"))
             }
             _ => path.strip_suffix(".__dict__").or_else(|| path.strip_suffix("()")).map(|module| {
-                if module.ends_with("vars") { format!("builtins.{key}") } else { format!("{module}.{key}") }
+                if module.ends_with("vars") {
+                    format!("builtins.{key}")
+                } else {
+                    format!("{module}.{key}")
+                }
             }),
         };
         let taint = taint | index.taint | effects::taint_of_key(&path, key);
@@ -495,7 +518,8 @@ impl Flow {
             .collect();
         self.bare = bare;
         let taint = values.iter().fold(0, |sum, (_, value)| sum | value.taint);
-        let texts: Vec<String> = values.iter().filter_map(|(_, value)| value.text.clone()).collect();
+        let texts: Vec<String> =
+            values.iter().filter_map(|(_, value)| value.text.clone()).collect();
         let first = values.first().map(|(_, value)| value.clone()).unwrap_or_default();
         let path = callee.path.clone().unwrap_or_default();
         if let Some(value) = self.fold(&path, &callee, &values, &texts) {
@@ -562,12 +586,16 @@ impl Flow {
                 let path = of.map_or_else(|| format!("{path}()"), |of| format!("{of}.__dict__"));
                 Some(Value { path: Some(path), ..Value::default() })
             }
-            "base64.b64decode" | "base64.urlsafe_b64decode" | "base64.standard_b64decode"
+            "base64.b64decode"
+            | "base64.urlsafe_b64decode"
+            | "base64.standard_b64decode"
             | "base64.decodebytes" => {
                 let text = texts.first()?;
                 text_of(effects::base64(text)?)
             }
-            "builtins.bytes.fromhex" | "builtins.bytearray.fromhex" | "binascii.unhexlify"
+            "builtins.bytes.fromhex"
+            | "builtins.bytearray.fromhex"
+            | "binascii.unhexlify"
             | "codecs.decode" => {
                 let text = texts.first()?;
                 if texts.get(1).is_some_and(|codec| codec.contains("rot")) {
@@ -598,7 +626,15 @@ impl Flow {
         if self.acts.len() < ACTS_MAX {
             let on_import = self.scopes.len() <= 1;
             let taint = taint & !taint::PARAMETER;
-            self.acts.push(Act { effect, callee, texts, taint, line: self.line, on_import, bare: self.bare });
+            self.acts.push(Act {
+                effect,
+                callee,
+                texts,
+                taint,
+                line: self.line,
+                on_import,
+                bare: self.bare,
+            });
         }
     }
 }
@@ -643,7 +679,9 @@ fn top_level(tokens: &[Token], is: impl Fn(&Token) -> bool) -> Vec<usize> {
 /// Head and body of a compound statement.
 fn split_colon(tokens: &[Token]) -> (&[Token], &[Token]) {
     match top_level(tokens, |token| *token == Token::Mark(":")).first() {
-        Some(at) => (tokens.get(..*at).unwrap_or_default(), tokens.get(at + 1..).unwrap_or_default()),
+        Some(at) => {
+            (tokens.get(..*at).unwrap_or_default(), tokens.get(at + 1..).unwrap_or_default())
+        }
         None => (tokens, &[]),
     }
 }

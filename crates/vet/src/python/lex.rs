@@ -130,7 +130,11 @@ impl Lexer<'_> {
             self.bump(end);
             let prefix = name.to_ascii_lowercase();
             let quoted = self.rest.starts_with(['\'', '"']);
-            if quoted && matches!(prefix.as_str(), "r" | "b" | "u" | "f" | "br" | "rb" | "fr" | "rf" | "t")
+            if quoted
+                && matches!(
+                    prefix.as_str(),
+                    "r" | "b" | "u" | "f" | "br" | "rb" | "fr" | "rf" | "t"
+                )
             {
                 return Some(self.text(&prefix));
             }

@@ -31,11 +31,20 @@ pub fn looks_like_python(text: &str) -> bool {
         let trimmed = line.trim();
         let word = trimmed.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
         score += match word {
-            "import" if trimmed.split(' ').count() == 2 || trimmed.contains(" as ") || trimmed.contains(',') => 2,
+            "import"
+                if trimmed.split(' ').count() == 2
+                    || trimmed.contains(" as ")
+                    || trimmed.contains(',') =>
+            {
+                2
+            }
             "from" if trimmed.contains(" import ") => 3,
             "def" | "class" if trimmed.ends_with(':') || trimmed.contains('(') => 3,
             "elif" | "except" | "try" | "else" | "if" | "for" | "while" | "with"
-                if trimmed.ends_with(':') => 1,
+                if trimmed.ends_with(':') =>
+            {
+                1
+            }
             "return" | "self" | "print" | "exec" | "eval" | "lambda" | "raise" => 1,
             _ if trimmed.starts_with('@') && !trimmed.contains(' ') => 1,
             _ if trimmed.starts_with(['{', '<', '[']) => -2,
@@ -66,7 +75,8 @@ pub fn judge(kind: CodeKind, text: &str) -> Vec<Opinion> {
 }
 
 fn hidden(text: &str, out: &mut Vec<Opinion>) {
-    let turned = text.chars().filter(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+    let turned =
+        text.chars().filter(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
     let tags = text.chars().filter(|c| is_invisible(*c) && *c > '\u{e0000}');
     let count = turned.count() + tags.count();
     if count > 0 {
@@ -134,25 +144,45 @@ fn opinion(kind: CodeKind, act: &Act, inner: bool) -> Option<Opinion> {
         Effect::Code => {
             let severity = if far || evaluated {
                 Severity::High
-            } else if has(taint::FILE) || act.callee.starts_with("pip") || act.callee.starts_with("runpy") || (act.callee == "builtins.exec") {
+            } else if has(taint::FILE)
+                || act.callee.starts_with("pip")
+                || act.callee.starts_with("runpy")
+                || (act.callee == "builtins.exec")
+            {
                 Severity::Medium
             } else if act.callee == "builtins.eval" && act.on_import && !act.texts.is_empty() {
                 Severity::Medium
             } else {
                 Severity::Note
             };
-            ("code.run", severity, if far { "It runs code that it decodes or fetches." } else { "It runs code that it puts together." })
+            (
+                "code.run",
+                severity,
+                if far {
+                    "It runs code that it decodes or fetches."
+                } else {
+                    "It runs code that it puts together."
+                },
+            )
         }
         Effect::Deserialise => {
-            let severity = if far { Severity::High } else if evaluated || act.callee.starts_with("marshal") {
+            let severity = if far {
+                Severity::High
+            } else if evaluated || act.callee.starts_with("marshal") {
                 Severity::Medium
-            } else { Severity::Note };
+            } else {
+                Severity::Note
+            };
             ("code.deserialise", severity, "It unpickles what may run code.")
         }
         Effect::Network => {
             let severity = if has(taint::SECRET | taint::HOST) || sensitive {
                 Severity::High
-            } else if act.on_import || evaluated || act.callee.starts_with("socket.") || is_sending(&act.callee) {
+            } else if act.on_import
+                || evaluated
+                || act.callee.starts_with("socket.")
+                || is_sending(&act.callee)
+            {
                 Severity::Medium
             } else {
                 Severity::Note
@@ -173,30 +203,64 @@ fn opinion(kind: CodeKind, act: &Act, inner: bool) -> Option<Opinion> {
             let persistent = act.texts.iter().any(|text| effects::is_persistent(text));
             let severity = if persistent || far && act.callee != "builtins.open" {
                 Severity::High
-            } else if evaluated || act.on_import && !act.callee.starts_with("shutil.which") && !act.callee.ends_with("open") {
+            } else if evaluated
+                || act.on_import
+                    && !act.callee.starts_with("shutil.which")
+                    && !act.callee.ends_with("open")
+            {
                 Severity::Medium
             } else {
                 Severity::Note
             };
-            ("code.write", severity, if persistent { "It writes to a place from which code runs later." } else { "It writes or deletes files." })
+            (
+                "code.write",
+                severity,
+                if persistent {
+                    "It writes to a place from which code runs later."
+                } else {
+                    "It writes or deletes files."
+                },
+            )
         }
         Effect::Native => {
-            let severity = if far { Severity::High } else if evaluated { Severity::Medium } else { Severity::Note };
+            let severity = if far {
+                Severity::High
+            } else if evaluated {
+                Severity::Medium
+            } else {
+                Severity::Note
+            };
             ("code.native", severity, "It loads native code.")
         }
         Effect::Secret => {
-            let severity = if act.on_import || sensitive || evaluated { Severity::Medium } else { Severity::Note };
+            let severity = if act.on_import || sensitive || evaluated {
+                Severity::Medium
+            } else {
+                Severity::Note
+            };
             ("code.secret", severity, "It reads what is secret.")
         }
         Effect::Hook => {
-            let severity = if act.callee.starts_with("sys.") && !act.callee.contains("frame") { Severity::Medium } else { Severity::Note };
+            let severity = if act.callee.starts_with("sys.") && !act.callee.contains("frame") {
+                Severity::Medium
+            } else {
+                Severity::Note
+            };
             ("code.hook", severity, "It changes how Python runs other code.")
         }
         Effect::Foreign => {
-            if !act.bare || !act.on_import || effects::is_usual(&act.callee) || kind == CodeKind::Cell {
+            if !act.bare
+                || !act.on_import
+                || effects::is_usual(&act.callee)
+                || kind == CodeKind::Cell
+            {
                 return None;
             }
-            ("code.foreign", Severity::Medium, "Importing it calls a function of a package that is not known.")
+            (
+                "code.foreign",
+                Severity::Medium,
+                "Importing it calls a function of a package that is not known.",
+            )
         }
     };
     let where_to = if act.on_import { "when it is imported" } else { "when it is used" };
@@ -209,13 +273,38 @@ fn opinion(kind: CodeKind, act: &Act, inner: bool) -> Option<Opinion> {
 fn is_usual_process(texts: &[String]) -> bool {
     let first = texts.first().map(String::as_str).unwrap_or_default();
     let program = first.split_whitespace().next().unwrap_or_default();
-    matches!(program, "nvidia-smi" | "nvcc" | "gcc" | "g++" | "ninja" | "git" | "uname" | "lscpu" | "ffmpeg" | "ffprobe" | "sox" | "which" | "utf-8" | "utf8")
+    matches!(
+        program,
+        "nvidia-smi"
+            | "nvcc"
+            | "gcc"
+            | "g++"
+            | "ninja"
+            | "git"
+            | "uname"
+            | "lscpu"
+            | "ffmpeg"
+            | "ffprobe"
+            | "sox"
+            | "which"
+            | "utf-8"
+            | "utf8"
+    )
 }
 
 fn is_sending(callee: &str) -> bool {
-    ["ftplib", "smtplib", "telnetlib", "paramiko", "http.server", "socketserver", "telegram", "discord"]
-        .iter()
-        .any(|module| callee.starts_with(module))
+    [
+        "ftplib",
+        "smtplib",
+        "telnetlib",
+        "paramiko",
+        "http.server",
+        "socketserver",
+        "telegram",
+        "discord",
+    ]
+    .iter()
+    .any(|module| callee.starts_with(module))
 }
 
 /// TorchScript knows no imports; what it may do are operators that touch files or load code.

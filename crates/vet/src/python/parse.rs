@@ -115,7 +115,8 @@ impl<'a> Parser<'a> {
                     sums = false;
                     self.at += 1;
                 }
-                Some(Token::Text(_) | Token::Format(..)) if matches!(items.last(), Some(Expr::Text(_) | Expr::Format(..))) => {}
+                Some(Token::Text(_) | Token::Format(..))
+                    if matches!(items.last(), Some(Expr::Text(_) | Expr::Format(..))) => {}
                 _ => break,
             }
         }
@@ -148,7 +149,9 @@ impl<'a> Parser<'a> {
         while let Some(token) = self.peek() {
             let prefix = match token {
                 Token::Mark("-" | "~" | "*" | "**" | "+" | "@" | "!") => true,
-                Token::Name(word) => matches!(word.as_str(), "not" | "await" | "yield" | "from" | "async"),
+                Token::Name(word) => {
+                    matches!(word.as_str(), "not" | "await" | "yield" | "from" | "async")
+                }
                 _ => false,
             };
             if !prefix {
@@ -262,8 +265,23 @@ impl<'a> Parser<'a> {
 fn is_operator(mark: &str) -> bool {
     matches!(
         mark,
-        "-" | "*" | "/" | "//" | "%" | "**" | "@" | "&" | "|" | "^" | "<<" | ">>" | "==" | "!=" | "<"
-            | ">" | "<=" | ">="
+        "-" | "*"
+            | "/"
+            | "//"
+            | "%"
+            | "**"
+            | "@"
+            | "&"
+            | "|"
+            | "^"
+            | "<<"
+            | ">>"
+            | "=="
+            | "!="
+            | "<"
+            | ">"
+            | "<="
+            | ">="
     )
 }
 

@@ -133,7 +133,8 @@ fn ours(root: &Path, manifest: &Path, work: &Path) -> Result<HashMap<String, Str
     let out = work.join("ringfort.jsonl");
     let arguments =
         ["run", "--release", "--quiet", "--package", "vet", "--example", "bench_vet", "--"];
-    let status = cargo(root, &arguments).arg(manifest).arg(format!("--out={}", out.display())).status();
+    let status =
+        cargo(root, &arguments).arg(manifest).arg(format!("--out={}", out.display())).status();
     if !status.is_ok_and(|status| status.success()) {
         return Err("the example `bench_vet` failed; its message stands above".into());
     }
