@@ -1,7 +1,7 @@
 //! Reads every row of a manifest and prints one verdict a line, then the table.
 //!
 //! ```text
-//! cargo run --release -p vet --example bench_vet -- MANIFEST [ROOT] [--misses] [--out FILE]
+//! cargo run --release -p vet --example bench_vet -- MANIFEST [ROOT] [--misses] [--out=FILE]
 //! ```
 //!
 //! A manifest is JSON, one row a line: `path` (or `source`), `sha256`, `expected`, `class`,
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(root) => PathBuf::from(root),
         None => manifest.parent().unwrap_or(Path::new(".")).to_path_buf(),
     };
-    let mut out = match args.iter().position(|arg| arg == "--out").and_then(|at| args.get(at + 1)) {
+    let mut out = match args.iter().find_map(|arg| arg.strip_prefix("--out=")) {
         Some(path) => Some(std::fs::File::create(path)?),
         None => None,
     };

@@ -76,8 +76,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     for batch in batches(files(&paths)?) {
         for report in read(context, &batch) {
             let sha256 = report.sha256.clone();
-            let report =
-                report.without(&|id| accepted.contains(&(sha256.clone(), id.to_owned())));
+            let report = report.without(&|id| accepted.contains(&(sha256.clone(), id.to_owned())));
             exit = exit.and(match report.verdict {
                 Verdict::Malicious | Verdict::Suspicious => Exit::Findings,
                 Verdict::Unknown => Exit::Unknown,
@@ -144,14 +143,23 @@ fn batches(files: Vec<(PathBuf, u64)>) -> Vec<Vec<PathBuf>> {
 /// Reads a batch in a worker. One that ends badly has read a file that made it so: then each file
 /// gets a worker of its own, and that one is unknown.
 fn read(context: &Context, batch: &[PathBuf]) -> Vec<Report> {
-    let ask = |files: &[PathBuf]| worker::vet(VetJob { files: files.to_vec() });
-    match ask(batch) {
-        Ok(result) if result.reports.len() == batch.len() => result.reports,
+    // The worker stands in a folder of its own.
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    match worker::vet(VetJob { files: batch.iter().map(absolute).collect() }) {
+        Ok(result) if result.reports.len() == batch.len() => {
+            let named = |(report, path): (Report, &PathBuf)| Report {
+                path: path.display().to_string(),
+                ..report
+            };
+            result.reports.into_iter().zip(batch).map(named).collect()
+        }
         _ if batch.len() > 1 => {
             context.warn("a reading worker failed; its files are read one by one");
             batch.iter().flat_map(|path| read(context, std::slice::from_ref(path))).collect()
         }
-        Ok(_) => batch.iter().map(|path| unread(path, "the reading worker gave no result")).collect(),
+        Ok(_) => {
+            batch.iter().map(|path| unread(path, "the reading worker gave no result")).collect()
+        }
         Err(failure) => batch.iter().map(|path| unread(path, &failure.message)).collect(),
     }
 }

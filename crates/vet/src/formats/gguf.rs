@@ -169,10 +169,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![
-            file("tokenizer.chat_template", "{{ ''.__class__ }}"),
-            file("general.name", "a model"),
-        ]
+        vec![file("tokenizer.chat_template", "{{ ''.__class__ }}"), file("general.name", "a model")]
     }
 
     fn verdict(key: &str, text: &str) -> Verdict {

@@ -38,8 +38,14 @@ fn wants(probe: &Probe<'_>) -> Option<Claim> {
 
 fn read(item: &Item<'_>, facts: &mut Facts) {
     const STEP: usize = 256 << 10;
-    const MARKS: &[&[u8]] =
-        &[b"{\"class_name\"", b"{\"module\"", b"{\"config\"", b"{\"backend\"", b"{\"name\"", b"{\"layers\""];
+    const MARKS: &[&[u8]] = &[
+        b"{\"class_name\"",
+        b"{\"module\"",
+        b"{\"config\"",
+        b"{\"backend\"",
+        b"{\"name\"",
+        b"{\"layers\"",
+    ];
     let end = item.bytes.size().min(SEARCHED_MAX);
     let (mut at, mut from, mut read) = (0_u64, 0_u64, 0);
     while at < end {
@@ -47,7 +53,10 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
         for place in memchr::memmem::find_iter(&window, b"{\"") {
             let offset = at + place as u64;
             let rest = window.get(place..).unwrap_or_default();
-            if offset < from || read >= CONFIGS_MAX || !MARKS.iter().any(|mark| rest.starts_with(mark)) {
+            if offset < from
+                || read >= CONFIGS_MAX
+                || !MARKS.iter().any(|mark| rest.starts_with(mark))
+            {
                 continue;
             }
             let mut source = Counted { inner: Walk::new(item.bytes, offset), read: 0 };
@@ -55,7 +64,9 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
             // What stands behind the document is not JSON: the walk ends there.
             if keras::config(&mut source, facts).is_ok() {
                 read += 1;
-                from = offset + 2;
+                // What lies inside the document was read with it; the stream was asked for up to
+                // one buffer more.
+                from = offset + source.read.saturating_sub(8 << 10).max(2);
             } else if facts.len() == before {
                 from = offset + 1;
             }
@@ -116,7 +127,9 @@ pub(crate) mod tests {
     pub(crate) fn samples() -> Vec<Vec<u8>> {
         vec![
             file(r#"{"class_name": "Sequential", "config": {"layers": []}}"#),
-            file(r#"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Lambda"}]}}"#),
+            file(
+                r#"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Lambda"}]}}"#,
+            ),
         ]
     }
 

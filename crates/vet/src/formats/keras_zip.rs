@@ -6,8 +6,8 @@
 
 use crate::fact::{Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::registry::zip;
 use crate::keras;
+use crate::registry::zip;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {
@@ -42,9 +42,10 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
             facts.leave();
             return false;
         }
-        let strange = [".py", ".pyc", ".sh", ".bat", ".ps1", ".exe", ".dll", ".so", ".pkl", ".js", ".cmd"]
-            .iter()
-            .any(|ending| lower.ends_with(ending));
+        let strange =
+            [".py", ".pyc", ".sh", ".bat", ".ps1", ".exe", ".dll", ".so", ".pkl", ".js", ".cmd"]
+                .iter()
+                .any(|ending| lower.ends_with(ending));
         if strange {
             facts.note(Fact::Odd { id: "container.wrong_member", detail: entry.name.clone() });
         }
@@ -59,14 +60,20 @@ pub(crate) mod tests {
     use crate::zip::tests::archive;
 
     fn keras(layer: &str) -> Vec<u8> {
-        let config = format!(r#"{{"class_name": "Sequential", "config": {{"layers": [{layer}]}}}}"#);
-        archive(&[("config.json", config.as_bytes()), ("metadata.json", br#"{"keras_version": "3.0.0"}"#)])
+        let config =
+            format!(r#"{{"class_name": "Sequential", "config": {{"layers": [{layer}]}}}}"#);
+        archive(&[
+            ("config.json", config.as_bytes()),
+            ("metadata.json", br#"{"keras_version": "3.0.0"}"#),
+        ])
     }
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
         vec![
             keras(r#"{"class_name": "Dense", "module": "keras.layers", "config": {"units": 1}}"#),
-            keras(r#"{"class_name": "Lambda", "config": {"function": ["ZXhlYygnMScp", null, null]}}"#),
+            keras(
+                r#"{"class_name": "Lambda", "config": {"function": ["ZXhlYygnMScp", null, null]}}"#,
+            ),
         ]
     }
 
@@ -76,10 +83,15 @@ pub(crate) mod tests {
 
     #[test]
     fn layers_that_bring_or_name_code_are_found() {
-        assert_eq!(verdict(r#"{"class_name": "Dense", "config": {"units": 1}}"#), Verdict::NothingFound);
+        assert_eq!(
+            verdict(r#"{"class_name": "Dense", "config": {"units": 1}}"#),
+            Verdict::NothingFound
+        );
         assert!(verdict(r#"{"class_name": "Lambda", "config": {}}"#).is_flagged());
         assert!(verdict(r#"{"class_name": "D", "module": "builtins"}"#).is_flagged());
-        assert!(verdict(r#"{"class_name": "D", "config": {"fn_module": "subprocess"}}"#).is_flagged());
+        assert!(
+            verdict(r#"{"class_name": "D", "config": {"fn_module": "subprocess"}}"#).is_flagged()
+        );
         assert!(verdict(r#"{"class_name": "D", "config": {"fn": "get_file"}}"#).is_flagged());
     }
 

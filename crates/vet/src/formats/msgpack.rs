@@ -132,7 +132,9 @@ fn blob(feed: &mut Feed<'_>, length: u64, facts: &mut Facts) -> Option<()> {
     if runs && bytes.len() > 8 || looks_like_program(&bytes).is_some() {
         facts.nested(&format!("bytes at {at}"), &bytes);
     } else if bytes.len() > 6 {
-        for run in bytes.split(|byte| !(0x20..0x7f).contains(byte) && !matches!(byte, b'\n' | b'\t')) {
+        for run in
+            bytes.split(|byte| !(0x20..0x7f).contains(byte) && !matches!(byte, b'\n' | b'\t'))
+        {
             let value = String::from_utf8_lossy(run);
             if run.len() > 6 && text::judge("text", &value).is_some() {
                 facts.at(at, Fact::Text { key: "text".to_owned(), text: value.into_owned() });

@@ -6,9 +6,9 @@
 use crate::bytes::Walk;
 use crate::fact::{CodeKind, Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::registry::config::bom;
 use crate::json::{self, Scalar};
 use crate::limits::TEXT_BYTES_MAX;
+use crate::registry::config::bom;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {
@@ -32,7 +32,8 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
     let mut code = String::new();
     let outcome = json::walk(Walk::new(item.bytes, bom(item)), &mut |path, scalar| {
         let Scalar::Text(text) = scalar else { return };
-        let source = path.iter().any(|key| key == "source") && path.first().is_some_and(|k| k == "cells");
+        let source =
+            path.iter().any(|key| key == "source") && path.first().is_some_and(|k| k == "cells");
         if source && code.len() < TEXT_BYTES_MAX {
             // Lines that only the notebook understands are commands.
             let shell = text.trim_start().starts_with(['!', '%']);
@@ -66,7 +67,10 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![notebook("import base64\nexec(base64.b64decode('eA=='))\n"), notebook("!pip install torch\n")]
+        vec![
+            notebook("import base64\nexec(base64.b64decode('eA=='))\n"),
+            notebook("!pip install torch\n"),
+        ]
     }
 
     #[test]

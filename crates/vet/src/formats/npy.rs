@@ -35,9 +35,9 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
     let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
         return facts.odd(0, "header.broken", "the header is cut short");
     };
-    let body = header.get(start..start.saturating_add(length)).unwrap_or_else(|| {
-        header.get(start.min(header.len())..).unwrap_or_default()
-    });
+    let body = header
+        .get(start..start.saturating_add(length))
+        .unwrap_or_else(|| header.get(start.min(header.len())..).unwrap_or_default());
     let text = String::from_utf8_lossy(body);
     let data = Part::new(item.bytes, (start + length) as u64, u64::MAX);
     let behind = crate::bytes::read_up_to(&data, 0, 4096).unwrap_or_default();

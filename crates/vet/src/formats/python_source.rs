@@ -48,7 +48,8 @@ pub(crate) mod tests {
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
         vec![
-            b"import os\nfrom torch import nn\nclass M(nn.Module):\n    pass\nos.system('id')\n".to_vec(),
+            b"import os\nfrom torch import nn\nclass M(nn.Module):\n    pass\nos.system('id')\n"
+                .to_vec(),
             b"import torch\ndef f(x):\n    return x + 1\n".to_vec(),
         ]
     }

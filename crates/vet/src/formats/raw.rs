@@ -49,10 +49,14 @@ pub(crate) fn search(item: &Item<'_>, facts: &mut Facts) {
     let mut noted = 0;
     while at < end {
         let Ok(window) = read_up_to(item.bytes, at, STEP + 4096) else { return };
-        if let Some(place) = memchr::memmem::find(&window, b"This program cannot be run in DOS mode") {
+        if let Some(place) =
+            memchr::memmem::find(&window, b"This program cannot be run in DOS mode")
+        {
             facts.at(at + place as u64, Fact::Program { kind: "PE" });
         }
-        for run in window.split(|byte| !(0x20..0x7f).contains(byte) && !matches!(byte, b'\n' | b'\t')) {
+        for run in
+            window.split(|byte| !(0x20..0x7f).contains(byte) && !matches!(byte, b'\n' | b'\t'))
+        {
             if run.len() >= RUN_MIN && noted < 32 {
                 let text = String::from_utf8_lossy(run);
                 if crate::policy::text::judge("text", &text).is_some() {
@@ -79,7 +83,7 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![vec![0, 1, 2, 3, 0xff, 0xfe], b"CBM1\x00os.system('id')\x00".to_vec()]
+        vec![vec![0, 1, 2, 3, 0xff, 0xfe], b"\x01\x02\x03\x00os.system('id')\x00".to_vec()]
     }
 
     #[test]

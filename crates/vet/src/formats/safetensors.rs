@@ -63,7 +63,9 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
 fn is_dtype(name: &str) -> bool {
     let letters = name.trim_end_matches(|c: char| c.is_ascii_digit() || "_EMNFUZ".contains(c));
     matches!(letters, "BOOL" | "U" | "I" | "F" | "BF" | "C" | "" | "BOO")
-        || name.starts_with("F8") || name.starts_with("F4") || name.starts_with("F6")
+        || name.starts_with("F8")
+        || name.starts_with("F4")
+        || name.starts_with("F6")
 }
 
 #[cfg(test)]

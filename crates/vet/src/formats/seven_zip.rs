@@ -299,7 +299,9 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
         });
         match unpacked {
             Some(bytes) => header = bytes,
-            None => return facts.unread("the list of its members is encrypted or packed otherwise"),
+            None => {
+                return facts.unread("the list of its members is encrypted or packed otherwise");
+            }
         }
     }
     let rest = header.get(1..).unwrap_or_default();
@@ -367,12 +369,20 @@ fn list(item: &Item<'_>, header: &mut Header<'_>, facts: &mut Facts) -> Option<(
 
 /// The beginning of what a folder unpacks to; `None` for what is not read.
 fn unpack_folder(item: &Item<'_>, at: u64, size: u64, folder: &Folder) -> Option<Vec<u8>> {
-    let [coder] = folder.coders.as_slice() else { return None };
+    let is_branch = |coder: &&Coder| matches!(coder.id.as_slice(), [3, 3, 1, 3] | [4]);
+    let (branches, packers): (Vec<&Coder>, Vec<&Coder>) = folder.coders.iter().partition(is_branch);
+    let [coder] = packers.as_slice() else { return None };
+    if branches.len() > 1 || folder.packed_streams != 1 {
+        return None;
+    }
     let source = Walk::new(item.bytes, at).take(size);
     let max = HELD_BYTES_MAX.min(usize::try_from(folder.size).unwrap_or(HELD_BYTES_MAX));
     let mut filters = liblzma::stream::Filters::new();
+    if !branches.is_empty() {
+        filters.x86();
+    }
     match coder.id.as_slice() {
-        [0] => {
+        [0] if branches.is_empty() => {
             let mut source = source;
             return Some(unpack::up_to(&mut source, max).0);
         }
@@ -434,7 +444,10 @@ pub(crate) mod tests {
     #[test]
     fn members_are_read_and_their_names_judged() {
         let report = vet("x.7z", &samples()[0]);
-        assert_eq!((report.verdict, report.findings[0].member.as_str()), (Verdict::Malicious, "m.pkl"));
+        assert_eq!(
+            (report.verdict, report.findings[0].member.as_str()),
+            (Verdict::Malicious, "m.pkl")
+        );
         assert_eq!(vet("x.7z", &samples()[1]).verdict, Verdict::Malicious);
         assert_eq!(vet("x.7z", &archive("m.pkl", b"\x80\x02].")).verdict, Verdict::NothingFound);
     }

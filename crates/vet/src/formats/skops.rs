@@ -6,9 +6,9 @@
 
 use crate::fact::{Fact, Facts, How, Symbol};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::registry::zip;
 use crate::json::{self, Scalar};
 use crate::limits::HELD_BYTES_MAX;
+use crate::registry::zip;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {

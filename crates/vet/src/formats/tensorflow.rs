@@ -96,9 +96,9 @@ fn looks_like_meta(message: &[u8]) -> bool {
     graph.or_else(|| cut_message(message, 2)).is_some_and(|graph| looks_like_graph(&graph))
         || proto::get(message, 1).and_then(proto::Value::bytes).is_some_and(|info| {
             // MetaInfoDef: the list of operations, or the version of TensorFlow.
-            proto::get(info, 2).and_then(proto::Value::bytes).is_some_and(|list| {
-                memchr::memmem::find(list, b"Op").is_some() || list.len() > 16
-            })
+            proto::get(info, 2)
+                .and_then(proto::Value::bytes)
+                .is_some_and(|list| memchr::memmem::find(list, b"Op").is_some() || list.len() > 16)
         })
 }
 
@@ -109,7 +109,9 @@ fn looks_like_graph(message: &[u8]) -> bool {
     let text = |number| proto::get(&node, number).and_then(proto::Value::text).unwrap_or_default();
     let operation = text(2);
     let begins = operation.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
-    begins && operation.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'>') && !text(1).is_empty()
+    begins
+        && operation.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'>')
+        && !text(1).is_empty()
 }
 
 fn wants(probe: &Probe<'_>) -> Option<Claim> {
@@ -186,14 +188,18 @@ fn graph(item: &Item<'_>, at: u64, size: u64, facts: &mut Facts) -> bool {
 }
 
 fn node(at: u64, message: &[u8], facts: &mut Facts) {
-    let part = |number| proto::get(message, number).and_then(proto::Value::text).unwrap_or_default();
+    let part =
+        |number| proto::get(message, number).and_then(proto::Value::text).unwrap_or_default();
     let (name, operation) = (part(1), part(2));
     if operator::judge("tensorflow", operation, name).is_some() {
-        facts.at(at, Fact::Operator {
-            family: "tensorflow",
-            name: operation.to_owned(),
-            detail: name.to_owned(),
-        });
+        facts.at(
+            at,
+            Fact::Operator {
+                family: "tensorflow",
+                name: operation.to_owned(),
+                detail: name.to_owned(),
+            },
+        );
     }
     // Constants of texts: paths and commands that the operations are given.
     if operation == "Const" && message.len() < 64 << 10 {

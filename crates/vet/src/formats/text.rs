@@ -44,8 +44,17 @@ fn setting(number: usize, line: &str, facts: &mut Facts) {
     let line = line.trim().trim_start_matches("- ");
     if let Some(at) = line.find("!!python/") {
         let tag: String = line.chars().skip(at).take(100).collect();
-        let plain = ["!!python/tuple", "!!python/str", "!!python/unicode", "!!python/dict",
-            "!!python/list", "!!python/int", "!!python/float", "!!python/bool", "!!python/none"];
+        let plain = [
+            "!!python/tuple",
+            "!!python/str",
+            "!!python/unicode",
+            "!!python/dict",
+            "!!python/list",
+            "!!python/int",
+            "!!python/float",
+            "!!python/bool",
+            "!!python/none",
+        ];
         if !plain.iter().any(|good| tag.starts_with(good)) {
             facts.odd(number as u64, "yaml.python", tag);
         }
@@ -55,7 +64,8 @@ fn setting(number: usize, line: &str, facts: &mut Facts) {
     let key = key.trim().trim_matches(['"', '\'']);
     if matches!(key, "_target_" | "trust_remote_code" | "_class_") {
         let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
-        let value = if key == "trust_remote_code" { value.to_ascii_lowercase() } else { value.to_owned() };
+        let value =
+            if key == "trust_remote_code" { value.to_ascii_lowercase() } else { value.to_owned() };
         facts.note(Fact::Setting { key: key.to_owned(), value });
     }
 }

@@ -5,9 +5,9 @@
 
 use crate::fact::{Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::registry::raw::search;
 use crate::limits::HELD_BYTES_MAX;
 use crate::policy::operator;
+use crate::registry::raw::search;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {
@@ -32,7 +32,8 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
     for at in memchr::memmem::find_iter(&all, b"\0Flex") {
         let rest = all.get(at + 5..).unwrap_or_default();
         let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(0);
-        let name = String::from_utf8_lossy(rest.get(..end.min(64)).unwrap_or_default()).into_owned();
+        let name =
+            String::from_utf8_lossy(rest.get(..end.min(64)).unwrap_or_default()).into_owned();
         if operator::judge("tensorflow", &name, "").is_some() {
             let detail = "brought along from TensorFlow".to_owned();
             facts.at(at as u64, Fact::Operator { family: "tensorflow", name, detail });

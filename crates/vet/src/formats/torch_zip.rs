@@ -6,8 +6,8 @@
 
 use crate::fact::{CodeKind, Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
-use crate::registry::zip;
 use crate::limits::TEXT_BYTES_MAX;
+use crate::registry::zip;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {

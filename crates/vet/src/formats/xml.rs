@@ -53,7 +53,8 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
         }
         for mark in [b".so\"".as_slice(), b".dll\"", b"library=\""] {
             if let Some(place) = memchr::memmem::find(&window, mark) {
-                let start = window.get(..place).and_then(|head| head.iter().rposition(|b| *b == b'<'));
+                let start =
+                    window.get(..place).and_then(|head| head.iter().rposition(|b| *b == b'<'));
                 let text = window.get(start.unwrap_or(place)..).unwrap_or_default();
                 let name: String = String::from_utf8_lossy(text).chars().take(80).collect();
                 facts.at(at, Fact::Operator { family: "plugin", name, detail: String::new() });

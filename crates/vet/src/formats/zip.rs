@@ -150,13 +150,25 @@ pub(crate) mod tests {
     #[test]
     fn what_is_encrypted_is_unknown() {
         let spoil = |r: &mut Vec<u8>| r[14] ^= 0xff;
-        let bytes = build(&[("m", b"secret")], |r| { r[6] |= 1; spoil(r) }, |r| { r[8] |= 1; r[16] ^= 0xff });
+        let bytes = build(
+            &[("m", b"secret")],
+            |r| {
+                r[6] |= 1;
+                spoil(r)
+            },
+            |r| {
+                r[8] |= 1;
+                r[16] ^= 0xff
+            },
+        );
         assert_eq!(vet("x.zip", &bytes).verdict, Verdict::Unknown);
     }
 
     #[test]
     fn a_link_that_leads_out_is_malicious() {
-        let link = |r: &mut Vec<u8>| r[38..42].copy_from_slice(&0o120_777_u32.wrapping_shl(16).to_le_bytes());
+        let link = |r: &mut Vec<u8>| {
+            r[38..42].copy_from_slice(&0o120_777_u32.wrapping_shl(16).to_le_bytes())
+        };
         let bytes = build(&[("link", b"../../etc/passwd")], |_| {}, link);
         assert!(rules(&bytes).contains(&"path.link".to_owned()));
     }

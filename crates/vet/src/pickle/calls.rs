@@ -19,6 +19,7 @@ impl Machine<'_> {
             match (module, symbol.name.as_str()) {
                 ("builtins", "getattr") | ("operator", "getitem") => {
                     if let Some(value) = self.attribute(first, second) {
+                        self.getattr_followed = true;
                         return value;
                     }
                 }

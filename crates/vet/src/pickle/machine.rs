@@ -34,6 +34,10 @@ pub struct Machine<'f> {
     pub globals: u32,
     /// Bytes that follow an object outside the pickle's own opcodes (joblib's arrays).
     pub(super) raw: Option<Raw>,
+    /// `getattr`, named: every pickled member of an enumeration does so. It counts where no call
+    /// of it could be followed.
+    getattr_named: Option<(u64, Symbol)>,
+    pub(super) getattr_followed: bool,
 }
 
 /// What stands between two opcodes, put there by joblib.
@@ -62,11 +66,22 @@ impl<'f> Machine<'f> {
             memo_far: HashMap::new(),
             globals: 0,
             raw: None,
+            getattr_named: None,
+            getattr_followed: false,
         }
     }
 
     /// Runs one pickle.
     pub fn run(&mut self, feed: &mut Feed<'_>) -> Ending {
+        let ending = self.execute(feed);
+        if let Some((offset, symbol)) = self.getattr_named.take().filter(|_| !self.getattr_followed)
+        {
+            self.facts.at(offset, Fact::Named(symbol));
+        }
+        ending
+    }
+
+    fn execute(&mut self, feed: &mut Feed<'_>) -> Ending {
         loop {
             self.offset = feed.offset();
             let Some(opcode) = feed.byte() else { return Ending::CutShort };
@@ -336,7 +351,11 @@ impl<'f> Machine<'f> {
 
     pub(super) fn global(&mut self, symbol: Symbol) -> Value {
         self.globals += 1;
-        self.facts.at(self.offset, Fact::Named(symbol.clone()));
+        if symbol.name == "getattr" && calls::canonical_module(&symbol.module) == "builtins" {
+            self.getattr_named.get_or_insert((self.offset, symbol.clone()));
+        } else {
+            self.facts.at(self.offset, Fact::Named(symbol.clone()));
+        }
         self.store.add(Node::Global(Box::new(symbol)))
     }
 

@@ -121,7 +121,14 @@ impl Old {
             let Some(follows) = length_of(*opcode) else { return self.named };
             let Some((argument, next)) = split(follows, after) else {
                 // The text goes on past what is seen, or is cut short.
-                return (self.named || self.opcodes > 8) && self.fits(*opcode, after);
+                let begins = match opcode {
+                    b'S' => matches!(after.first(), None | Some(b'\'' | b'"')),
+                    b'I' | b'L' | b'F' | b'g' | b'p' => {
+                        after.first().is_none_or(|byte| byte.is_ascii_digit() || *byte == b'-')
+                    }
+                    _ => true,
+                };
+                return begins && (self.named || self.opcodes > 8 && self.fits(*opcode, after));
             };
             if !self.fits(*opcode, argument) {
                 return self.named && self.opcodes > 2;

@@ -120,10 +120,21 @@ const MARKERS: &[(&str, Kind)] = &[
     ("ftp://", Kind::Network),
 ];
 
-/// Markers that are words of ordinary texts too, and count only where they begin a command.
-fn counts(marker: &str, before: Option<char>) -> bool {
-    let word = marker.starts_with(|c: char| c.is_ascii_alphabetic());
-    !(word && before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_'))
+/// Markers that are words of ordinary texts too, and count only where they begin and end a word;
+/// a pipe into a shell, only where something is there to be piped.
+fn counts(marker: &str, kind: Kind, text: &str, before: Option<char>, after: Option<char>) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if marker.starts_with(|c: char| c.is_ascii_alphabetic()) && before.is_some_and(letter) {
+        return false;
+    }
+    if kind == Kind::Shell && marker.ends_with(letter) && after.is_some_and(letter) {
+        // `curl http` goes on with `s://`.
+        return marker.ends_with("http") && after == Some('s');
+    }
+    !marker.starts_with('|')
+        || ["curl", "wget", "http", "base64", "echo", "cat ", "fetch"]
+            .iter()
+            .any(|w| text.contains(w))
 }
 
 fn kinds(text: &str) -> (Vec<(&'static str, Kind)>, usize) {
@@ -132,7 +143,8 @@ fn kinds(text: &str) -> (Vec<(&'static str, Kind)>, usize) {
     for (marker, kind) in MARKERS {
         let found = memchr::memmem::find_iter(lower.as_bytes(), marker).any(|at| {
             let before = lower.get(..at).and_then(|head| head.chars().next_back());
-            counts(marker, before)
+            let after = lower.get(at + marker.len()..).and_then(|rest| rest.chars().next());
+            counts(marker, *kind, &lower, before, after)
         });
         if found {
             hits.push((*marker, *kind));
@@ -222,6 +234,8 @@ mod tests {
             "execution benchmark summary for mobile profile",
             "evaluation: accuracy 94.5%",
             "swish | shuffle",
+            "word= |SHW",
+            "|sh| 0.3",
             "import osmosis",
             "curly hair",
             "The operating system (Linux)",

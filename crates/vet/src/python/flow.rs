@@ -103,9 +103,7 @@ impl Flow {
         self.scopes = vec![HashMap::new()];
         self.budget = WORK_MAX;
         for line in lines {
-            for (name, _) in definitions(line) {
-                self.defined.insert(name);
-            }
+            self.defined.extend(definitions(line));
         }
         for line in lines {
             self.line = line.number;
@@ -494,7 +492,7 @@ impl Flow {
         let resolved = match path.as_str() {
             "sys.modules" => Some(key.to_owned()),
             "builtins" | "builtins.__dict__" | "builtins.globals()" | "builtins.locals()" => {
-                if self.lookup(key).is_some() {
+                if self.lookup(key).is_some() || key == "__builtins__" {
                     return self.name(key);
                 }
                 Some(format!("builtins.{key}"))
@@ -648,12 +646,10 @@ fn word(token: &Token) -> Option<&str> {
     }
 }
 
-fn definitions(line: &Line) -> Option<(String, usize)> {
+fn definitions(line: &Line) -> Option<String> {
     let words: Vec<&str> = line.tokens.iter().take(3).map_while(word).collect();
     match words.as_slice() {
-        ["def" | "class", name, ..] | ["async", "def", name] => {
-            Some(((*name).to_owned(), line.indent))
-        }
+        ["def" | "class", name, ..] | ["async", "def", name] => Some((*name).to_owned()),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ mod decide;
 mod idle;
 mod process;
 mod scan;
+mod vet;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,10 +37,11 @@ pub type NoFigure = String;
 type Measure = fn(&Path) -> Result<Vec<Figure>, NoFigure>;
 
 /// Every measurement: its name, what it shows, and the function.
-const MEASUREMENTS: [(&str, &str, Measure); 3] = [
+const MEASUREMENTS: [(&str, &str, Measure); 4] = [
     ("scan", "scan of a real root beside Trivy: wall time and memory", scan::measure),
     ("decide", "time of one decision of the norms", decide::measure),
     ("idle", "`ringfort up`: time to the first case, memory when idle", idle::measure),
+    ("vet", "model files: attacks found and false alarms beside four scanners", vet::measure),
 ];
 
 /// Runs the named measurements, or all; prints a line a figure.
