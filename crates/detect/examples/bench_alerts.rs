@@ -104,7 +104,6 @@ fn ablation(tenants: &[Tenant], sorts: &Sorts) {
     let on = Layers::default();
     let variants = [
         ("all", on),
-        ("no novelty rate", Layers { novelty_rate: false, ..on }),
         ("no sequences", Layers { sequences: false, ..on }),
         ("no rates", Layers { rates: false, ..on }),
         ("no episodes", Layers { episodes: false, ..on }),

@@ -39,7 +39,7 @@ use crate::window::{Episode, LINK_BITS, WINDOW_MS, hour_of};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one layer, and they are independent")]
 pub struct Layers {
-    /// Something new counts for less where new things of its kind come often.
+    /// Something new of an open-ended kind counts as much as it is rare that anything is.
     pub novelty_rate: bool,
     /// Next-event models of programs.
     pub sequences: bool,

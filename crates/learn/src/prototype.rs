@@ -63,26 +63,23 @@ impl CountVector {
         sum
     }
 
-    /// How far the sets of symbols are apart: 1 minus the cosine, each symbol weighed by `weight`.
-    fn set_distance(&self, other: &Self, weight: impl Fn(u32) -> f32) -> f32 {
-        let square = |vector: &Self| -> f32 {
-            vector.counts.iter().map(|(symbol, _)| weight(*symbol).powi(2)).sum()
-        };
-        let (mut left, mut right) = (self.counts.iter().peekable(), other.counts.iter().peekable());
-        let mut shared = 0.0;
-        while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
+    /// The sum over the symbols that both hold; `weight` is asked for this vector's place.
+    fn shared(&self, other: &Self, weight: &[f32]) -> f32 {
+        let mut left = self.counts.iter().zip(weight).peekable();
+        let mut right = other.counts.iter().peekable();
+        let mut sum = 0.0;
+        while let (Some(((a, _), weight)), Some((b, _))) = (left.peek(), right.peek()) {
             match a.cmp(b) {
                 std::cmp::Ordering::Less => drop(left.next()),
                 std::cmp::Ordering::Greater => drop(right.next()),
                 std::cmp::Ordering::Equal => {
-                    shared += weight(*a).powi(2);
+                    sum += **weight;
                     left.next();
                     right.next();
                 }
             }
         }
-        let both = (square(self) * square(other)).sqrt();
-        if both > 0.0 { (1.0 - shared / both).max(0.0) } else { 0.0 }
+        sum
     }
 
     fn hash(&self) -> u64 {
@@ -108,6 +105,8 @@ pub struct Prototypes {
     places: HashedMap<u64, usize>,
     /// Kept sessions that hold each symbol.
     holding: HashedMap<u32, u32>,
+    /// The squared length of each kept session's set; see [`Prototypes::settle`].
+    squares: Vec<f32>,
 }
 
 /// Two views of how far a session is from the normal ones.
@@ -151,13 +150,30 @@ impl Prototypes {
         }
     }
 
+    /// Ends the learning: weighs every kept session by how rare its symbols are. Until then the
+    /// view by kinds tells nothing.
+    pub fn settle(&mut self) {
+        let square = |kept: &Kept| self.weights(&kept.vector).iter().sum();
+        self.squares = self.kept.iter().map(square).collect();
+    }
+
     /// How far a session is from the normal ones.
     pub fn distance(&self, session: &[u32]) -> Distance {
         let vector = CountVector::of(session);
-        let weight = |symbol: u32| self.rarity(symbol);
-        let amounts = self.nearest(|kept| vector.distance(kept));
-        let kinds = self.nearest(|kept| vector.set_distance(kept, weight));
-        Distance { amounts: f64::from(amounts), kinds: f64::from(kinds) }
+        let weights = self.weights(&vector);
+        let square: f32 = weights.iter().sum();
+        let by_kinds = |at: usize, kept: &CountVector| {
+            let both = square * self.squares.get(at).copied().unwrap_or(0.0);
+            if both > 0.0 { 1.0 - vector.shared(kept, &weights) / both.sqrt() } else { 0.0 }
+        };
+        let amounts = self.nearest(|_, kept| vector.distance(kept));
+        let kinds = self.nearest(by_kinds);
+        Distance { amounts: f64::from(amounts), kinds: f64::from(kinds.max(0.0)) }
+    }
+
+    /// The squared rarity of each symbol of a vector.
+    fn weights(&self, vector: &CountVector) -> Vec<f32> {
+        vector.counts.iter().map(|(symbol, _)| self.rarity(*symbol).powi(2)).collect()
     }
 
     /// How rare a symbol is among the kept sessions: 1 for what all hold.
@@ -168,9 +184,10 @@ impl Prototypes {
     }
 
     /// The distance within which enough hosts and days lie.
-    fn nearest(&self, distance: impl Fn(&CountVector) -> f32) -> f32 {
+    fn nearest(&self, distance: impl Fn(usize, &CountVector) -> f32) -> f32 {
+        let kept = self.kept.iter().enumerate();
         let mut near: Vec<(f32, usize)> =
-            self.kept.iter().enumerate().map(|(at, kept)| (distance(&kept.vector), at)).collect();
+            kept.map(|(at, kept)| (distance(at, &kept.vector), at)).collect();
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let (mut hosts, mut days) = (Vec::new(), Vec::new());
         let hosts_needed = usize::from(self.admission.hosts_needed(self.role_hosts));
@@ -210,6 +227,7 @@ mod tests {
     fn the_same_amounts_in_another_order_are_the_same() {
         let mut prototypes = Prototypes::new(Admission::OPEN, 1);
         prototypes.learn(&[1, 2, 2, 3], Source { host: 1, day: 0 });
+        prototypes.settle();
         assert!(prototypes.distance(&[2, 3, 1, 2]).amounts < 1e-3);
         let more = prototypes.distance(&[1, 2, 2, 2, 2, 2, 2, 2, 3]);
         let other = prototypes.distance(&[7, 8, 9]);

@@ -5,7 +5,7 @@
 //! cross-fitted: a training session is scored by a model that has not seen it, so a threshold needs
 //! no label and no test data.
 
-use crate::conformal::{Conditional, Tail, cross_fit};
+use crate::conformal::{Conditional, Sized, Tail, cross_fit};
 use crate::prototype::Prototypes;
 use crate::sequence::{BackOff, SequenceConfig};
 use crate::witness::Source;
@@ -15,6 +15,8 @@ const FOLDS: usize = 5;
 /// A view that is lower than usual counts no more than this for the session: what is
 /// inconspicuous in one view must not hide what stands out in another.
 const CREDIT_MAX: f64 = -1.0;
+/// The scale of the tail of scores at least, in spreads.
+const SCALE_MIN: f64 = 0.25;
 /// The one baseline of a session model.
 const KEY: u64 = 1;
 
@@ -79,6 +81,7 @@ impl Model {
             model.sequence.learn(KEY, symbols, *source);
             model.prototypes.learn(symbols, *source);
         }
+        model.prototypes.settle();
         model
     }
 
@@ -93,7 +96,7 @@ impl Model {
 pub struct SessionDetector {
     config: SessionConfig,
     model: Model,
-    usual: Vec<Conditional>,
+    usual: Conditional<6>,
     /// Cross-fitted scores of the training sessions, sorted.
     calibration: Vec<f64>,
     tail: Option<Tail>,
@@ -127,31 +130,29 @@ impl SessionDetector {
             train,
             score,
         );
-        let sizes: Vec<[f64; 2]> =
-            sessions.iter().map(|(session, _)| size(&config, session)).collect();
-        let of_view = |at: usize| {
-            let scores = views.iter().map(|views| views.get(at).copied().unwrap_or(0.0));
-            Conditional::new(sizes.iter().copied().zip(scores).collect())
-        };
-        let usual: Vec<Conditional> = (0..View::ALL.len()).map(of_view).collect();
+        let measured = sessions.iter().zip(&views).map(|((session, source), scores)| Sized {
+            size: size(&config, session),
+            host: source.host,
+            scores: *scores,
+        });
+        let measured: Vec<Sized<6>> = measured.collect();
+        let usual = Conditional::new(measured.clone());
         let all: Vec<&Sourced> = sessions.iter().collect();
         let model = Model::train(&config, &all);
         let (calibration, tail) = (Vec::new(), None);
         let mut detector = Self { config, model, usual, calibration, tail };
-        let scored = sizes.iter().zip(&views).map(|(size, views)| detector.combine(*size, views));
+        let scored = measured.iter().map(|one| detector.combine(one.size, &one.scores));
         let mut calibration: Vec<f64> = scored.collect();
         calibration.sort_by(f64::total_cmp);
-        detector.tail = Tail::of(&calibration);
+        detector.tail = Tail::of(&calibration, SCALE_MIN);
         detector.calibration = calibration;
         detector
     }
 
     fn combine(&self, size: [f64; 2], views: &[f64; 6]) -> f64 {
-        let wanted = self.usual.iter().zip(views).zip(View::ALL);
-        wanted
-            .filter(|(_, view)| self.config.views.contains(view))
-            .map(|((usual, score), _)| usual.deviation(size, *score).max(CREDIT_MAX))
-            .sum()
+        let deviations = self.usual.deviations(size, views).into_iter().zip(View::ALL);
+        let wanted = deviations.filter(|(_, view)| self.config.views.contains(view));
+        wanted.map(|(deviation, _)| deviation.max(CREDIT_MAX)).sum()
     }
 
     /// The score of a session: how many spreads it lies above what is usual, over all views.

@@ -82,8 +82,12 @@ pub fn unzip_bytes(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     for at in 0..archive.len() {
         let Ok(mut file) = archive.by_index(at) else { continue };
         let mut bytes = Vec::new();
-        if file.is_file() && file.read_to_end(&mut bytes).is_ok() {
-            files.push((file.name().to_owned(), bytes));
+        let name = file.name().map(|name| name.into_owned());
+        if file.is_file()
+            && file.read_to_end(&mut bytes).is_ok()
+            && let Ok(name) = name
+        {
+            files.push((name, bytes));
         }
     }
     files

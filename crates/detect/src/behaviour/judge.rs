@@ -36,14 +36,14 @@ pub struct Judgement {
 impl Judge<'_> {
     /// Judges one token of one host.
     ///
-    /// The surprise of something new is bounded by how often this host, its fleet and the prior
-    /// show anything new **of that kind**: a fresh destination on a laptop is a daily affair, a
-    /// fresh pair of programs on a server is not.
+    /// Of an open-ended kind ([`TokenKind::is_open_ended`]) the surprise of something new is bounded
+    /// by how often this host, its fleet and the prior show anything new of that kind: a fresh
+    /// destination on a laptop is a daily affair, a fresh pair of programs on a server is not.
     pub fn judge(&self, host: &Host, kind: TokenKind, number: u64) -> Judgement {
         let sighting = self.fleet.sighting(&host.sketch, number, self.prior.chance(kind, number));
         let is_new = !host.has_shown(number);
         let mut bits = sighting.bits();
-        if is_new && self.novelty_rate {
+        if is_new && self.novelty_rate && kind.is_open_ended() {
             bits = bits.min(-self.novelty(host, kind).log2());
         }
         Judgement { bits, sighting, is_new }

@@ -119,14 +119,16 @@ mod tests {
     fn a_session_in_another_order_is_odd_once_the_program_is_known() {
         let mut sequences = Sequences::new(3, Admission::default());
         let keys = [7];
+        let mut odd = 0;
         for round in 0..3_000_u32 {
             let symbols = if round % 3 == 0 { vec![1, 2, 3, 4] } else { vec![1, 2, 2, 3, 4] };
             let session = Session { program: "sshd".into(), symbols };
-            assert_eq!(sequences.judge(&keys, &session), None, "round {round}");
+            odd += u32::from(sequences.judge(&keys, &session).is_some());
             let source = Source { host: round % 8, day: u16::try_from(round / 100).unwrap() };
             sequences.learn(&keys, &session, source, 8);
         }
-        let odd = Session { program: "sshd".into(), symbols: vec![4, 3, 9, 1] };
-        assert!(sequences.judge(&keys, &odd).is_some());
+        assert!(odd <= 15, "{odd} of 3,000 ordinary sessions, promised are about 3");
+        let other = Session { program: "sshd".into(), symbols: vec![4, 3, 9, 1] };
+        assert!(sequences.judge(&keys, &other).is_some());
     }
 }

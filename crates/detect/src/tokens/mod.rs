@@ -72,6 +72,12 @@ impl TokenKind {
     /// How many kinds there are, and one more.
     pub const COUNT: usize = 16;
 
+    /// Whether new ones of this kind come every day on an ordinary machine. What is new among them
+    /// counts only as much as it is rare that anything of the kind is new.
+    pub fn is_open_ended(self) -> bool {
+        matches!(self, Self::Destination | Self::Beacon | Self::File | Self::User)
+    }
+
     /// What a token of this kind is called before people.
     pub fn noun(self) -> &'static str {
         match self {

@@ -1,54 +1,93 @@
-//! A score compared with those of things of the same size.
+//! Scores compared with those of things of the same size.
 //!
 //! Short sessions of few symbols score low whatever they do, long ones of many score high; one
 //! threshold for both is blind on one side. So a score is told in spreads from the median of the
 //! calibration scores whose sizes are nearest. Medians, because some of the calibration sessions
-//! may be attacks.
+//! may be attacks; and of each host only a fair share of neighbours, because an attacker can fill
+//! the neighbourhood of an odd size with sessions of their own.
+
+use crate::hash::HashedMap;
 
 /// Calibration scores that make a neighbourhood.
 const NEIGHBOURS: usize = 100;
+/// A host may make up this many times its even share of a neighbourhood.
+const SHARE_MAX: usize = 2;
 /// The share of the overall spread that every neighbourhood has at least: some are all alike.
 const SPREAD_SHARE_MIN: f64 = 0.2;
 /// From the median deviation to a standard deviation, for normal scores.
 const NORMAL: f64 = 1.482_6;
 
-/// Scores by size.
-#[derive(Clone, Debug, Default)]
-pub struct Conditional {
-    known: Vec<([f64; 2], f64)>,
-    scale: [f64; 2],
-    spread: f64,
+/// One calibration session: its size in two measures, its host, and its scores by view.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sized<const VIEWS: usize> {
+    /// Two measures of its size.
+    pub size: [f64; 2],
+    /// The host it was seen on.
+    pub host: u32,
+    /// Its scores.
+    pub scores: [f64; VIEWS],
 }
 
-impl Conditional {
-    /// The scores of the calibration set, each with two measures of its size.
-    pub fn new(known: Vec<([f64; 2], f64)>) -> Self {
-        let measure =
-            |at: usize| known.iter().filter_map(|(size, _)| size.get(at).copied()).collect();
-        let scale = [0, 1].map(|at| center_and_spread(measure(at)).1.max(1e-9));
-        let spread = center_and_spread(known.iter().map(|(_, score)| *score).collect()).1;
-        Self { known, scale, spread: spread.max(1e-9) }
+/// Calibration scores by size.
+#[derive(Clone, Debug)]
+pub struct Conditional<const VIEWS: usize> {
+    known: Vec<Sized<VIEWS>>,
+    scale: [f64; 2],
+    spreads: [f64; VIEWS],
+    of_a_host_max: usize,
+}
+
+impl<const VIEWS: usize> Conditional<VIEWS> {
+    /// The calibration set.
+    pub fn new(known: Vec<Sized<VIEWS>>) -> Self {
+        let scale = [0, 1].map(|at| {
+            let sizes = known.iter().filter_map(|one| one.size.get(at).copied());
+            center_and_spread(sizes.collect()).1.max(1e-9)
+        });
+        let spreads =
+            std::array::from_fn(|view| center_and_spread(column(known.iter(), view)).1.max(1e-9));
+        let mut hosts: Vec<u32> = known.iter().map(|one| one.host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let of_a_host_max = (SHARE_MAX * NEIGHBOURS).div_ceil(hosts.len().max(1));
+        Self { known, scale, spreads, of_a_host_max }
     }
 
-    /// How many spreads a score lies above what is usual for its size.
-    pub fn deviation(&self, size: [f64; 2], score: f64) -> f64 {
-        if self.known.is_empty() {
-            return 0.0;
-        }
+    /// How many spreads each score lies above what is usual for its size.
+    pub fn deviations(&self, size: [f64; 2], scores: &[f64; VIEWS]) -> [f64; VIEWS] {
+        let near = self.neighbours(size);
+        std::array::from_fn(|view| {
+            let (center, spread) = center_and_spread(column(near.iter().copied(), view));
+            let least = self.spreads.get(view).copied().unwrap_or(1.0) * SPREAD_SHARE_MIN;
+            let score = scores.get(view).copied().unwrap_or(0.0);
+            (score - center) / (spread + least)
+        })
+    }
+
+    /// The nearest by size, of each host a fair share.
+    fn neighbours(&self, size: [f64; 2]) -> Vec<&Sized<VIEWS>> {
         let distance = |other: &[f64; 2]| {
             let parts = size.iter().zip(other).zip(self.scale);
             parts.map(|((a, b), scale)| ((a - b) / scale).powi(2)).sum::<f64>()
         };
-        let mut near: Vec<(f64, f64)> =
-            self.known.iter().map(|(size, score)| (distance(size), *score)).collect();
-        if near.len() > NEIGHBOURS {
-            near.select_nth_unstable_by(NEIGHBOURS, |a, b| a.0.total_cmp(&b.0));
-            near.truncate(NEIGHBOURS);
-        }
-        let (center, spread) =
-            center_and_spread(near.into_iter().map(|(_, score)| score).collect());
-        (score - center) / (spread + SPREAD_SHARE_MIN * self.spread)
+        let mut by_distance: Vec<(f64, &Sized<VIEWS>)> =
+            self.known.iter().map(|one| (distance(&one.size), one)).collect();
+        by_distance.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut of_host: HashedMap<u32, usize> = HashedMap::default();
+        let fair = by_distance.into_iter().map(|(_, one)| one).filter(|one| {
+            let taken = of_host.entry(one.host).or_default();
+            *taken += 1;
+            *taken <= self.of_a_host_max
+        });
+        fair.take(NEIGHBOURS).collect()
     }
+}
+
+fn column<'a, const VIEWS: usize>(
+    sessions: impl Iterator<Item = &'a Sized<VIEWS>>,
+    view: usize,
+) -> Vec<f64> {
+    sessions.filter_map(|one| one.scores.get(view).copied()).collect()
 }
 
 /// The median, and the spread around it: by the median deviation, or by the mean deviation where
@@ -74,33 +113,40 @@ fn mean(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Sessions whose score is their size, give or take one.
-    fn sized() -> Conditional {
-        let known = (0..1_000_u32).map(|at| {
-            let size = f64::from(at / 10);
-            ([size, 0.0], size + f64::from(at % 3) - 1.0)
-        });
-        Conditional::new(known.collect())
+    fn one(size: f64, host: u32, score: f64) -> Sized<1> {
+        Sized { size: [size, 0.0], host, scores: [score] }
+    }
+
+    /// Sessions of 50 hosts whose score is their size, give or take one.
+    fn sessions() -> Vec<Sized<1>> {
+        (0..1_000_u32)
+            .map(|at| {
+                let size = f64::from(at / 10);
+                one(size, at % 50, size + f64::from(at % 3) - 1.0)
+            })
+            .collect()
+    }
+
+    fn deviation(known: Vec<Sized<1>>, size: f64, score: f64) -> f64 {
+        Conditional::new(known).deviations([size, 0.0], &[score])[0]
     }
 
     #[test]
     fn a_score_is_high_or_not_for_its_size() {
-        let sized = sized();
-        assert!(sized.deviation([80.0, 0.0], 80.0).abs() < 1.0);
-        assert!(sized.deviation([20.0, 0.0], 80.0) > 3.0);
+        assert!(deviation(sessions(), 80.0, 80.0).abs() < 1.0);
+        assert!(deviation(sessions(), 20.0, 80.0) > 3.0);
     }
 
     #[test]
-    fn a_few_attacks_in_the_neighbourhood_change_little() {
-        let clean = sized();
-        let mut poisoned = clean.clone();
-        poisoned.known.extend((0..8).map(|_| ([20.0, 0.0], 500.0)));
-        let deviation = |known: &Conditional| known.deviation([20.0, 0.0], 80.0);
-        assert!(deviation(&poisoned) > 0.7 * deviation(&clean));
+    fn two_hosts_cannot_fill_a_neighbourhood() {
+        let mut poisoned = sessions();
+        poisoned.extend((0..300).map(|at| one(20.0, at % 2, 80.0)));
+        let clean = deviation(sessions(), 20.0, 80.0);
+        assert!(deviation(poisoned, 20.0, 80.0) > 0.5 * clean);
     }
 
     #[test]
-    fn nothing_known_says_nothing() {
-        assert!(Conditional::default().deviation([1.0, 1.0], 9.0).abs() < 1e-12);
+    fn nothing_known_says_little() {
+        assert!(deviation(Vec::new(), 1.0, 0.0).abs() < 1e-12);
     }
 }

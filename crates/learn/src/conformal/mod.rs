@@ -12,7 +12,7 @@ mod rolling;
 mod tail;
 
 pub use combine::fisher;
-pub use conditional::Conditional;
+pub use conditional::{Conditional, Sized};
 pub use rolling::Rolling;
 pub use tail::Tail;
 

@@ -5,49 +5,36 @@ use std::collections::VecDeque;
 use super::Tail;
 use crate::limits::CALIBRATION_SCORES_MAX;
 
-/// So many scores of one's own weigh as much as the borrowed ones.
-const BORROWED_WEIGHT: f64 = 500.0;
+/// So many scores make a calibration: what the site has not of its own, it borrows.
+const SCORES_ENOUGH: usize = 4_096;
+/// The scale that a tail has at least, in bits: a site so quiet that its scores are all alike still
+/// knows that a few bits more are no sensation.
+const SCALE_BITS_MIN: f64 = 8.0;
 /// After so many new scores the sorted copy is made again.
 const STALE_MAX: usize = 64;
-
-/// A sorted set of scores with its tail.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Sorted {
-    scores: Vec<f64>,
-    tail: Option<Tail>,
-}
-
-impl Sorted {
-    fn of(scores: impl Iterator<Item = f64>) -> Self {
-        let mut scores: Vec<f64> = scores.filter(|score| score.is_finite()).collect();
-        scores.sort_by(f64::total_cmp);
-        let tail = Tail::of(&scores);
-        Self { scores, tail }
-    }
-
-    fn p_value(&self, score: f64) -> f64 {
-        Tail::p_value(self.tail.as_ref(), &self.scores, score)
-    }
-}
 
 /// Scores of one detector in one role, the newest [`CALIBRATION_SCORES_MAX`]. Old ones leave, so
 /// that the p-values follow the site as it changes.
 ///
 /// A site that is new has no scores. It borrows those of the prior that ships with the product, and
-/// leans on its own in the measure in which it has them.
+/// each score of its own takes the place of a borrowed one.
 #[derive(Clone, Debug, Default)]
 pub struct Rolling {
     own: VecDeque<f32>,
-    sorted: Sorted,
+    borrowed: Vec<f32>,
+    sorted: Vec<f64>,
+    tail: Option<Tail>,
     stale: usize,
-    borrowed: Sorted,
 }
 
 impl Rolling {
     /// Nothing known but a borrowed set of scores.
     pub fn borrowing(scores: &[f32]) -> Self {
-        let borrowed = Sorted::of(scores.iter().copied().map(f64::from));
-        Self { borrowed, ..Self::default() }
+        let mut borrowed: Vec<f32> = scores.iter().copied().filter(|x| x.is_finite()).collect();
+        borrowed.sort_by(f32::total_cmp);
+        let mut rolling = Self { borrowed, ..Self::default() };
+        rolling.refresh();
+        rolling
     }
 
     /// Adds the score of something that was not flagged.
@@ -58,25 +45,25 @@ impl Rolling {
         }
         self.own.push_back(score as f32);
         self.stale += 1;
-        if self.stale >= STALE_MAX.min(1 + self.sorted.scores.len() / 16) {
+        if self.stale >= STALE_MAX.min(1 + self.own.len() / 16) {
             self.refresh();
         }
     }
 
     fn refresh(&mut self) {
-        self.sorted = Sorted::of(self.own.iter().copied().map(f64::from));
+        let wanted = SCORES_ENOUGH.saturating_sub(self.own.len()).min(self.borrowed.len());
+        // Evenly from low to high, the highest among them, so that the quantiles stay.
+        let all = self.borrowed.len();
+        let borrowed = (1..=wanted).filter_map(|n| self.borrowed.get(all * n / wanted - 1));
+        self.sorted = self.own.iter().chain(borrowed).map(|score| f64::from(*score)).collect();
+        self.sorted.sort_by(f64::total_cmp);
+        self.tail = Tail::of(&self.sorted, SCALE_BITS_MIN);
         self.stale = 0;
     }
 
-    /// The p-value of a score: the site's own and the borrowed one, weighted by what is known here.
-    #[expect(clippy::cast_precision_loss, reason = "at most 8,192 scores")]
+    /// The p-value of a score.
     pub fn p_value(&self, score: f64) -> f64 {
-        if self.borrowed.scores.is_empty() {
-            return self.sorted.p_value(score);
-        }
-        let own = self.sorted.scores.len() as f64;
-        let weight = own / (own + BORROWED_WEIGHT);
-        weight * self.sorted.p_value(score) + (1.0 - weight) * self.borrowed.p_value(score)
+        Tail::p_value(self.tail.as_ref(), &self.sorted, score)
     }
 
     /// The scores of one's own, oldest first.
@@ -86,7 +73,7 @@ impl Rolling {
 
     /// Takes scores back from where they were kept.
     pub fn restore(&mut self, own: impl Iterator<Item = f32>) {
-        self.own = own.take(CALIBRATION_SCORES_MAX).collect();
+        self.own = own.filter(|x| x.is_finite()).take(CALIBRATION_SCORES_MAX).collect();
         self.refresh();
     }
 }
@@ -116,7 +103,7 @@ mod tests {
         for _ in 0..CALIBRATION_SCORES_MAX {
             rolling.add(1.0);
         }
-        assert!(rolling.p_value(5.0) < 0.1);
+        assert!(rolling.p_value(5.0) < 0.01);
     }
 
     #[test]

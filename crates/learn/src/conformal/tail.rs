@@ -27,18 +27,19 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// The tail of scores sorted from low to high; `None` where there are too few.
+    /// The tail of scores sorted from low to high; `None` where there are too few. Its scale is
+    /// `scale_min` at least: scores that are all alike would have none.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "calibration sets are bounded"
     )]
-    pub fn of(sorted: &[f64]) -> Option<Self> {
+    pub fn of(sorted: &[f64], scale_min: f64) -> Option<Self> {
         let in_tail = ((sorted.len() as f64 * SHARE).ceil() as usize).max(TAIL_SCORES_MIN);
         let at = sorted.len().checked_sub(in_tail + 1)?;
         let (start, middle) = (*sorted.get(at)?, *sorted.get(at + in_tail.div_ceil(2))?);
-        let scale = (middle - start) / std::f64::consts::LN_2;
+        let scale = ((middle - start) / std::f64::consts::LN_2).max(scale_min);
         let share = in_tail as f64 / sorted.len() as f64;
         (scale > 0.0).then_some(Self { start, scale, share })
     }
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn an_exponential_is_continued_as_what_it_is() {
         let scores = exponential(4_000);
-        let tail = Tail::of(&scores).unwrap();
+        let tail = Tail::of(&scores, 0.0).unwrap();
         let p = Tail::p_value(Some(&tail), &scores, 120.0);
         let truth = (-12.0_f64).exp();
         assert!(p / truth < 2.0 && truth / p < 2.0, "{p} {truth}");
@@ -78,7 +79,7 @@ mod tests {
         let clean = exponential(4_000);
         let mut poisoned = clean.clone();
         poisoned.extend([300.0, 310.0, 320.0, 330.0]);
-        let p = |scores: &[f64]| Tail::p_value(Tail::of(scores).as_ref(), scores, 200.0);
+        let p = |scores: &[f64]| Tail::p_value(Tail::of(scores, 0.0).as_ref(), scores, 200.0);
         assert!(p(&poisoned) < 1e-6 && p(&clean) < 1e-6, "{} {}", p(&poisoned), p(&clean));
         assert!(p_value(&poisoned, 200.0) > 1e-3, "which the plain p-value could not say");
     }
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn higher_is_never_less_surprising() {
         let scores = exponential(1_000);
-        let tail = Tail::of(&scores);
+        let tail = Tail::of(&scores, 0.0);
         let p: Vec<f64> =
             (0..400).map(|s| Tail::p_value(tail.as_ref(), &scores, f64::from(s) / 2.0)).collect();
         assert!(p.is_sorted_by(|a, b| *a >= *b * 0.999), "{p:?}");
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn few_scores_have_no_tail() {
-        assert_eq!(Tail::of(&[1.0, 2.0, 3.0]), None);
-        assert_eq!(Tail::of(&[0.0; 500]), None, "and neither have equal ones");
+        assert_eq!(Tail::of(&[1.0, 2.0, 3.0], 1.0), None);
+        assert_eq!(Tail::of(&[0.0; 500], 0.0), None, "and neither have equal ones");
+        assert!(Tail::of(&[0.0; 500], 8.0).is_some(), "unless they are given a scale");
     }
 }
