@@ -82,8 +82,14 @@ pub const LOG_NESTING_MAX: usize = 3;
 pub const LOG_HELD_BYTES_MAX: u64 = 256 << 20;
 /// Records of one audit event that are joined.
 pub const AUDIT_JOINED_MAX: usize = 256;
+/// Bytes of one line of the audit log (the kernel writes at most 8,970 bytes of text).
+pub const AUDIT_LINE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of lines of audit events that are open.
+pub const AUDIT_BYTES_MAX: usize = 16 << 20;
 /// Audit events that are open at a time, waiting for their last record.
 pub const AUDIT_OPEN_MAX: usize = 64;
+/// Fields of an osquery result that go with each of several rows, and bytes of one of them.
+pub const ROW_HEADER_MAX: usize = 64;
 /// Columns of a Zeek log.
 pub const COLUMNS_MAX: usize = 512;
 /// Bytes of one EVTX chunk (fixed by the format).

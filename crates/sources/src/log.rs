@@ -15,6 +15,7 @@ pub(crate) mod ocsf;
 pub(crate) mod testing;
 pub(crate) mod time;
 pub(crate) mod unix;
+pub(crate) mod utf16;
 pub(crate) mod windows;
 pub(crate) mod zeek;
 

@@ -9,15 +9,15 @@ pub(crate) use view::record;
 
 use std::collections::VecDeque;
 
-use crate::limits::{AUDIT_JOINED_MAX, AUDIT_OPEN_MAX};
+use crate::limits::{AUDIT_BYTES_MAX, AUDIT_JOINED_MAX, AUDIT_OPEN_MAX};
 
 /// The records of one event.
 #[derive(Debug, Default)]
 pub(crate) struct AuditEvent {
     /// Host, time and serial: what makes records one event.
     pub id: (String, i64, u64),
-    /// The line of the first record.
-    pub line: u64,
+    /// Bytes of its lines.
+    bytes: usize,
     /// The records, in the order in which they came.
     pub records: Vec<AuditRecord>,
 }
@@ -27,11 +27,13 @@ pub(crate) struct AuditEvent {
 #[derive(Debug, Default)]
 pub(crate) struct Joiner {
     open: VecDeque<AuditEvent>,
+    /// Bytes of their lines.
+    bytes: usize,
 }
 
 impl Joiner {
     /// Takes a record; an event that is now complete, or the oldest where too many are open.
-    pub fn push(&mut self, record: AuditRecord, line: u64) -> Option<AuditEvent> {
+    pub fn push(&mut self, record: AuditRecord, bytes: usize) -> Option<AuditEvent> {
         let id = (record.node.clone(), record.time_ms, record.serial);
         // Programs' own messages are whole events of one record; the kernel's end with EOE, or
         // with PROCTITLE where EOE is not kept.
@@ -41,7 +43,7 @@ impl Joiner {
             Some(at) => at,
             None if record.kind == "EOE" => return None,
             None => {
-                self.open.push_back(AuditEvent { id, line, records: Vec::new() });
+                self.open.push_back(AuditEvent { id, bytes: 0, records: Vec::new() });
                 self.open.len() - 1
             }
         };
@@ -50,11 +52,19 @@ impl Joiner {
             && event.records.len() < AUDIT_JOINED_MAX
         {
             event.records.push(record);
+            event.bytes += bytes;
+            self.bytes += bytes;
         }
-        if ends {
-            return self.open.remove(at);
-        }
-        (self.open.len() > AUDIT_OPEN_MAX).then(|| self.open.pop_front()).flatten()
+        let at = if ends {
+            at
+        } else if self.open.len() > AUDIT_OPEN_MAX || self.bytes > AUDIT_BYTES_MAX {
+            0
+        } else {
+            return None;
+        };
+        let event = self.open.remove(at)?;
+        self.bytes -= event.bytes;
+        Some(event)
     }
 
     /// What is still open at the end of the file, the oldest first.

@@ -84,7 +84,8 @@ impl<'r> Window<'r> {
                 self.take(end + 1);
                 return Ok(());
             }
-            self.take(self.data().len());
+            let left = self.data().len();
+            self.take(left);
             if !self.fill()? {
                 return Ok(());
             }

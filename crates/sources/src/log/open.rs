@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
+use super::utf16::{Order, Utf16};
 use super::{Context, Counts, Head, LogSource, Record};
 use crate::limits::{
     HEAD_BYTES, LOG_BYTES_MAX, LOG_HELD_BYTES_MAX, LOG_MEMBERS_MAX, LOG_NESTING_MAX, LOG_RATIO_MAX,
@@ -84,6 +85,7 @@ enum Shell {
     Bzip2,
     Zip,
     Tar,
+    Utf16(Order),
     Plain,
 }
 
@@ -97,7 +99,7 @@ impl Shell {
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Bzip2,
             _ if head.starts_with(ZIP) => Self::Zip,
             _ if head.get(257..262) == Some(b"ustar") => Self::Tar,
-            _ => Self::Plain,
+            _ => Order::of(head).map_or(Self::Plain, Self::Utf16),
         }
     }
 }
@@ -151,6 +153,9 @@ impl<'o> Opener<'o, '_> {
                 self.reports.push(failed(name, "bzip2 is not read: unpack it first"));
             }
             Shell::Tar => self.tar(name, rest, depth),
+            Shell::Utf16(order) => {
+                self.stream(name, Box::new(Utf16::new(rest, order)), depth + 1);
+            }
             Shell::Zip => {
                 let mut held = Vec::new();
                 match rest.take(LOG_HELD_BYTES_MAX + 1).read_to_end(&mut held) {
@@ -226,9 +231,13 @@ impl<'o> Opener<'o, '_> {
                 return;
             }
             match archive.by_index(index) {
-                Ok(member) if !member.is_file() || is_of_no_interest(member.name()) => {}
+                Ok(member) if !member.is_file() => {}
                 Ok(member) => {
-                    let inner = format!("{name}!{}", member.name());
+                    let path = String::from_utf8_lossy(member.name_raw()).into_owned();
+                    if is_of_no_interest(&path) {
+                        continue;
+                    }
+                    let inner = format!("{name}!{path}");
                     let metered = self.metered(member);
                     self.stream(&inner, Box::new(metered), depth + 1);
                 }
@@ -303,6 +312,11 @@ mod tests {
         out.finish().unwrap()
     }
 
+    fn utf16(bytes: &[u8]) -> Vec<u8> {
+        let text = format!("\u{feff}{}", std::str::from_utf8(bytes).unwrap());
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
     fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in members {
@@ -343,6 +357,7 @@ mod tests {
         for (name, bytes, wanted) in [
             ("a.json", LINE.to_vec(), 1),
             ("a.json.gz", gz(LINE), 1),
+            ("a.json", utf16(LINE), 1),
             ("a", gz(LINE), 1),
             ("a.json.xz", xz(LINE), 1),
             ("a.json.zst", zst, 1),

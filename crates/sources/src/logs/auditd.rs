@@ -9,6 +9,7 @@
 use std::io::BufRead;
 use std::ops::ControlFlow;
 
+use crate::limits::AUDIT_LINE_BYTES_MAX;
 use crate::log::audit::{Joiner, parse_line, record};
 use crate::log::lines::{Line, Lines, TOO_LONG, cut_short, lossy};
 use crate::log::{Context, Counts, Head, LogError, LogSource, Sink};
@@ -37,17 +38,20 @@ fn read(
     let mut joiner = Joiner::default();
     let mut error = None;
     loop {
-        let (parsed, was_lossy) = match lines.next() {
+        let (parsed, was_lossy, bytes) = match lines.next() {
             Ok(None) => break,
             Err(broken) => {
                 error = Some(broken);
                 break;
             }
-            Ok(Some(Line::TooLong)) => (Err(TOO_LONG), false),
+            Ok(Some(Line::TooLong)) => (Err(TOO_LONG), false, 0),
+            Ok(Some(Line::Bytes(bytes))) if bytes.len() > AUDIT_LINE_BYTES_MAX => {
+                (Err("over the limit of 64 KiB for one line"), false, 0)
+            }
             Ok(Some(Line::Bytes(bytes))) if bytes.trim_ascii().is_empty() => continue,
             Ok(Some(Line::Bytes(bytes))) => {
                 let (text, was_lossy) = lossy(bytes);
-                (parse_line(&text).ok_or("it is no audit record"), was_lossy)
+                (parse_line(&text).ok_or("it is no audit record"), was_lossy, bytes.len())
             }
         };
         let number = lines.number();
@@ -55,7 +59,7 @@ fn read(
         match parsed {
             Err(reason) => counts.bad(|| format!("line {number}"), reason),
             Ok(parsed) => {
-                if let Some(event) = joiner.push(parsed, number)
+                if let Some(event) = joiner.push(parsed, bytes)
                     && let ControlFlow::Break(()) = counts.record(record(&event, context), sink)
                 {
                     return Ok(counts);

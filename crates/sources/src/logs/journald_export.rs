@@ -108,7 +108,8 @@ impl Entries<'_> {
             if let Some(at) = memchr::memchr(b'\n', self.window.data()) {
                 self.window.take(at + 1);
             } else {
-                self.window.take(self.window.data().len());
+                let left = self.window.data().len();
+                self.window.take(left);
             }
             put(&mut raw, key, value);
         }

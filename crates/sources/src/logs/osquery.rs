@@ -8,6 +8,7 @@ use std::io::BufRead;
 
 use serde_json::{Map, Value};
 
+use crate::limits::ROW_HEADER_MAX;
 use crate::log::json::read_json_split;
 use crate::log::ocsf::{
     Event, FAILURE, Object, Os, PROCESS_ID, Product, SUCCESS, class, connection, device_with_os,
@@ -62,6 +63,9 @@ fn split(
         None if rows.is_empty() => return Err("it has neither `columns` nor rows"),
         None => {}
     }
+    if rows.len() > 1 {
+        result = header(result);
+    }
     for (action, row) in rows {
         let Value::Object(columns) = row else { continue };
         let mut raw = result.clone();
@@ -71,6 +75,17 @@ fn split(
         records.push(record(raw, columns, context)?);
     }
     Ok(())
+}
+
+/// What goes with each of several rows: only what is small, so that rows do not multiply it.
+fn header(result: Map<String, Value>) -> Map<String, Value> {
+    let is_small = |value: &Value| match value {
+        Value::String(text) => text.len() <= 1_024,
+        Value::Array(_) | Value::Object(_) => false,
+        _ => true,
+    };
+    let small = result.into_iter().filter(|(key, value)| key.len() <= 256 && is_small(value));
+    small.take(ROW_HEADER_MAX).collect()
 }
 
 fn record(

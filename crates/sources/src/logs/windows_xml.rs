@@ -81,20 +81,26 @@ impl Elements<'_> {
             let rest = data.get(searched..).unwrap_or_default();
             if let Some(at) = memchr::memmem::find(rest, b"</Event>") {
                 let end = searched + at + b"</Event>".len();
-                let element = data.get(..end).unwrap_or_default().to_vec();
-                // Another one that begins inside means that this one was cut.
-                let inner = element.get(1..).and_then(event_start);
-                self.window.take(inner.map_or(end, |at| at + 1));
-                let cut = "another event begins inside this one";
-                return Ok(Some(inner.map_or(Ok(element), |_| Err(cut))));
+                let element = data.get(..end).unwrap_or_default();
+                // Another one that begins inside means that this one was cut; of several, the last
+                // is the one that ends here.
+                if let Some(at) = last_event_start(element) {
+                    self.window.take(at);
+                    return Ok(Some(Err("another event begins inside this one")));
+                }
+                let element = element.to_vec();
+                self.window.take(end);
+                return Ok(Some(Ok(element)));
             }
             if data.len() > RECORD_BYTES_MAX {
-                self.window.take(1);
+                let at = last_event_start(data).unwrap_or(data.len());
+                self.window.take(at);
                 return Ok(Some(Err(TOO_LONG)));
             }
             searched = data.len().saturating_sub(b"</Event>".len());
             if !self.window.fill()? {
-                self.window.take(self.window.data().len());
+                let left = self.window.data().len();
+                self.window.take(left);
                 return Ok(Some(Err("the file ends inside an event")));
             }
         }
@@ -104,11 +110,13 @@ impl Elements<'_> {
     fn find_start(&mut self) -> io::Result<bool> {
         loop {
             let data = self.window.data();
-            if let Some(at) = event_start(data) {
+            let start = event_starts(data).next();
+            if let Some(at) = start {
                 self.window.take(at);
                 return Ok(true);
             }
-            self.window.take(data.len().saturating_sub(b"<Event".len()));
+            let passed = data.len().saturating_sub(b"<Event".len());
+            self.window.take(passed);
             if !self.window.fill()? {
                 return Ok(false);
             }
@@ -116,10 +124,15 @@ impl Elements<'_> {
     }
 }
 
-fn event_start(data: &[u8]) -> Option<usize> {
-    memchr::memmem::find_iter(data, b"<Event").find(|at| {
+fn event_starts(data: &[u8]) -> impl Iterator<Item = usize> {
+    memchr::memmem::find_iter(data, b"<Event").filter(|at| {
         matches!(data.get(at + b"<Event".len()), Some(b' ' | b'>' | b'\r' | b'\n' | b'\t'))
     })
+}
+
+/// The last event that begins after the first byte.
+fn last_event_start(data: &[u8]) -> Option<usize> {
+    event_starts(data).filter(|at| *at > 0).last()
 }
 
 /// An element under construction.
