@@ -15,7 +15,8 @@ fn main() -> io::Result<()> {
     }
     names.sort();
     let mut modules = String::new();
-    let mut list = String::from("pub static ALL: &[&Page] = &[\n");
+    let mut list =
+        String::from("/// Every page, by the name of its file.\npub static ALL: &[&Page] = &[\n");
     for name in &names {
         let path = dir.join(format!("{name}.rs"));
         let _ = writeln!(modules, "#[path = {:?}]\npub mod {name};", path.display().to_string());

@@ -135,9 +135,9 @@ impl Scene {
 pub fn command(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(RINGFORT);
     command
-        .args(args)
         .arg("--data-dir")
         .arg(data)
+        .args(args)
         .env("RINGFORT_CONFIG", data.join("ringfort.toml"))
         .env("XDG_CONFIG_HOME", data.join("config"))
         .env_remove("SSH_AUTH_SOCK")
