@@ -46,8 +46,7 @@ impl Norms {
         let Policies { set, rules, actions } = policies;
         let vocabulary = Vocabulary::new(&schema()?)?;
         let (authors, verbs) = (vocabulary.authors(), vocabulary.all_verbs());
-        let policies = Slices::new(set, &actions, &authors, &verbs)
-            .map_err(|error| NormsError::BuiltIn(error.to_string()))?;
+        let policies = Slices::new(set, &actions, &authors, &verbs)?;
         Ok(Self { authorizer: Authorizer::new(), policies, actions, rules, vocabulary })
     }
 

@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{
-    ActionConstraint, Entities, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint,
-};
+use cedar_policy::{ActionConstraint, Entities, EntityUid, Policy, PolicySet, PrincipalConstraint};
+
+use crate::policy::NormsError;
 
 /// Policy sets by author and verb.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Slices {
         actions: &Entities,
         authors: &[EntityUid],
         verbs: &[EntityUid],
-    ) -> Result<Self, PolicySetError> {
+    ) -> Result<Self, NormsError> {
         let mut slices = BTreeMap::new();
         for author in authors {
             for verb in verbs {
@@ -35,7 +35,8 @@ impl Slices {
                     is_for_author(policy, author) && is_for_verb(policy, verb, actions)
                 };
                 let policies = whole.policies().filter(meets).cloned();
-                let slice = PolicySet::from_policies(policies)?;
+                let slice = PolicySet::from_policies(policies)
+                    .map_err(|error| NormsError::BuiltIn(error.to_string()))?;
                 slices.insert((author.clone(), verb.clone()), slice);
             }
         }
