@@ -326,14 +326,14 @@ impl Compiler {
                 start: at == 0 && matches!(place, Place::Whole | Place::Start),
                 end: at == last && matches!(place, Place::Whole | Place::End),
             };
-            if let Some(found) = canonical::needle(text, anchors, item.powershell) {
-                patterns.extend(found.iter().map(|pattern| self.texts.add(pattern)));
-            } else if text.chars().filter(|c| c.is_alphanumeric()).count() > 2 {
-                // A part that only the text as logged can answer: then the whole is.
-                return None;
+            if text.trim().is_empty() && !text.is_empty() {
+                continue;
             }
+            // A part that only the text as logged can answer: then the whole is.
+            let found = canonical::needle(text, anchors, item.powershell)?;
+            patterns.extend(found.iter().map(|pattern| self.texts.add(pattern)));
         }
-        if patterns.is_empty() {
+        if !canonical::is_telling(patterns.iter().map(|pattern| self.texts.get(*pattern))) {
             return None;
         }
         if let Some(known) = self.loose_ids.get(&patterns) {
@@ -434,8 +434,8 @@ impl Compiler {
         let mut found = vec![strict];
         if let Some((from, to)) = atom.loose {
             let patterns = self.loose.get(from as usize..to as usize)?;
-            let longest = patterns.iter().map(|pattern| self.texts.get(*pattern));
-            found.extend(longest.max_by_key(|pattern| pattern.trim().len()));
+            let cores = patterns.iter().map(|one| canonical::core(self.texts.get(*one)));
+            found.extend(cores.max_by_key(|core| core.len()));
         }
         Some(found)
     }
