@@ -166,5 +166,6 @@ fn measure(
             any.extend(gone.into_iter().map(|id| (place, id)));
         }
     }
-    println!("  {:<25} {applied:>9} {:>18} {:>18}", operator.name, lost[0], lost[1]);
+    let what = operator.what;
+    println!("  {:<25} {applied:>9} {:>18} {:>18}   {what}", operator.name, lost[0], lost[1]);
 }

@@ -71,13 +71,17 @@ fn speed(root: &std::path::Path, rules: &Rules) {
     let bytes: Vec<Vec<u8>> = files.iter().filter_map(|path| std::fs::read(path).ok()).collect();
     let (mut events, mut matches, mut weaker, mut bad) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut raws = Vec::new();
+    let mut only_view = std::collections::BTreeMap::new();
     let started = Instant::now();
     for file in &bytes {
         bad += corpus::read_evtx(file, &mut |raw| {
             events += 1;
             match_raw(rules, "evtx", &raw, &mut |found| {
                 matches += 1;
-                weaker += u64::from(found.seen == detect::sigma::Seen::Canonical);
+                if found.seen == detect::sigma::Seen::Canonical {
+                    weaker += 1;
+                    *only_view.entry(found.title()).or_insert(0_u64) += 1;
+                }
             });
             raws.push(raw);
         });
@@ -95,6 +99,12 @@ fn speed(root: &std::path::Path, rules: &Rules) {
          them only in the canonical view",
         bytes.len()
     );
+    let mut only_view: Vec<(u64, &str)> =
+        only_view.into_iter().map(|(title, count)| (count, title)).collect();
+    only_view.sort_unstable();
+    for (count, title) in only_view.iter().rev().take(12) {
+        println!("  only in the view: {count} x {title}");
+    }
     row(
         "EVTX to verdict, one core, all rules",
         &format!("{:.0} events/s", rate(whole_s)),

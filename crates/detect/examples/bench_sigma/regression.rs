@@ -11,6 +11,8 @@ use crate::{corpus, match_raw};
 #[derive(Deserialize)]
 struct Info {
     rule_metadata: Vec<Metadata>,
+    /// Some recordings are there without a test.
+    #[serde(default)]
     regression_tests_info: Vec<Test>,
 }
 

@@ -3,8 +3,8 @@
 //! Nine in ten rule matches can be lost to one edit of the command line that changes nothing of
 //! what it does: a caret, a pair of quotes, another dash, a longer form of the same path. So a rule
 //! is not only asked of the line as it was logged but also of its canonical view: the words in
-//! lower case, each in one agreed form, separated and framed by single spaces. The same is done to
-//! the texts that a rule looks for ([`needle`]), so that both sides meet in the same form.
+//! lower case, each in one agreed form and in a frame that shows where it begins and ends. The same is
+//! done to the texts that a rule looks for ([`needle`]), so that both sides meet in the same form.
 //!
 //! | stage | file | undoes |
 //! |---|---|---|
@@ -28,6 +28,12 @@ use words::word;
 const TEXT_BYTES_MAX: usize = 64 << 10;
 /// How deep commands inside encoded commands are followed.
 const DEPTH_MAX: u8 = 2;
+
+/// What frames words and lines in a view; none of them can stand in a cleaned text.
+const WORD_START: char = '\u{2}';
+const WORD_END: char = '\u{3}';
+const LINE_START: char = '\r';
+const LINE_END: char = '\n';
 
 /// What kind of text it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +81,7 @@ impl Marks {
 /// The canonical view of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The words, framed by single spaces: ` certutil -f -encode `.
+    /// The words, each in its frame, and after them how many there are.
     pub text: String,
     /// The characters after the first stage only: case, paths and variables as they were written.
     pub plain: String,
@@ -125,54 +131,107 @@ pub struct Anchors {
 }
 
 /// What must stand in a view for a rule's text to be there: each of these, in any order, as
-/// arguments can be put in another order too. `None` where the view has lost what the text is
-/// about, such as a rule that looks for carets: only the text as logged can then answer.
+/// arguments can be put in another order too; only a switch and its value, and short words with the
+/// next one, stay together. `None` where the view has lost what the text is about, such as a rule
+/// that looks for carets: only the text as logged can then answer.
 ///
 /// `powershell` says that the rule is about PowerShell, whose parameters have many short forms.
 pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<String>> {
     let mut marks = Marks::default();
     let plain = clean(text, &mut marks).to_lowercase();
-    if marks.hidden_text > 0 || says_less(text, &plain) {
+    if marks.count() > 0 || text.contains(['^', '`']) {
         return None;
     }
-    let starts_open = !anchors.start && !plain.starts_with(' ') && !plain.starts_with(['-', '/']);
-    let mut ends_open = !anchors.end && !plain.ends_with(' ');
     let raw: Vec<&str> = plain.split_whitespace().collect();
     let last = raw.len().checked_sub(1)?;
-    if ends_open && raw.last().is_some_and(|word| words::has_extension(word)) {
-        ends_open = false;
-    }
-    let mut found = Vec::new();
+    let starts_open = !anchors.start && !plain.starts_with(' ') && !plain.starts_with(['-', '/']);
+    let ends_open = !anchors.end
+        && !plain.ends_with(' ')
+        && !raw.last().is_some_and(|word| words::has_extension(word));
+    let mut found: Vec<String> = Vec::new();
+    let mut joins = false;
     for (place, raw) in raw.iter().enumerate() {
-        let (open_start, open_end) = (place == 0 && starts_open, place == last && ends_open);
-        let text = word(raw, powershell, open_end, &mut marks);
+        let edges = Edges {
+            start: (place > 0 || !starts_open).then_some(if place > 0 || !plain.starts_with(' ') {
+                ""
+            } else {
+                " "
+            }),
+            end: (place < last || !ends_open)
+                .then_some(if place == last && plain.ends_with(' ') { " " } else { "" }),
+        };
+        let text = word(raw, powershell, edges, &mut Marks::default());
         if text.is_empty() {
-            continue;
+            return None;
         }
-        let mut pattern = String::with_capacity(text.len() + 2);
-        if !open_start {
-            pattern.push(' ');
+        let pattern = edges.frame(&text);
+        let is_switch = text.starts_with('-');
+        match found.last_mut().filter(|_| joins && !is_switch) {
+            Some(before) => {
+                before.push(' ');
+                before.push_str(&pattern);
+            }
+            None => found.push(pattern),
         }
-        pattern.push_str(&text);
-        if !open_end {
-            pattern.push(' ');
-        }
-        found.push(pattern);
+        joins = is_switch || letters(&text) < 4;
     }
-    enough(&found).then_some(found)
+    if anchors.start {
+        found.first_mut()?.insert(0, LINE_START);
+    }
+    if anchors.end {
+        found.last_mut()?.push(LINE_END);
+    }
+    if anchors.start && anchors.end {
+        found.push(format!("{LINE_END}{} ", raw.len()));
+    }
+    Some(found)
 }
 
-/// Whether cleaning took away what a rule's text is about: more than quotes and white space.
-fn says_less(text: &str, plain: &str) -> bool {
-    text.contains(['^', '`']) || (!text.trim().is_empty() && plain.trim().is_empty())
+/// How the ends of a word in a rule's text meet the word in a view: `None` where more of the word
+/// may stand there, else what must stand outside of it.
+#[derive(Clone, Copy, Debug)]
+struct Edges {
+    start: Option<&'static str>,
+    end: Option<&'static str>,
 }
 
-/// Whether the words say enough to be looked for in any order: one switch, or three letters.
-fn enough(patterns: &[String]) -> bool {
-    let letters = |pattern: &str| pattern.chars().filter(|c| c.is_alphanumeric()).count();
-    patterns.iter().any(|pattern| {
-        letters(pattern) >= 3 || (pattern.starts_with(" -") && letters(pattern) >= 1)
+/// A whole word.
+const WHOLE: Edges = Edges { start: Some(""), end: Some("") };
+
+impl Edges {
+    fn frame(self, text: &str) -> String {
+        let mut framed = String::with_capacity(text.len() + 4);
+        if let Some(outside) = self.start {
+            framed.push_str(outside);
+            framed.push(WORD_START);
+        }
+        framed.push_str(text);
+        if let Some(outside) = self.end {
+            framed.push(WORD_END);
+            framed.push_str(outside);
+        }
+        framed
+    }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphanumeric()).count()
+}
+
+/// Whether patterns say enough to be looked for in any order: one switch, or three letters.
+pub fn is_telling<'a>(patterns: impl IntoIterator<Item = &'a str>) -> bool {
+    patterns.into_iter().any(|pattern| {
+        let is_switch = pattern.trim_start_matches([' ', WORD_START]).starts_with('-');
+        let begins = pattern.contains(WORD_START);
+        let needed = if is_switch && begins { 1 } else { 3 };
+        pattern.chars().filter(|c| c.is_alphabetic()).count() >= needed
     })
+}
+
+/// A pattern without what frames its words at its ends: a text that stands in every view that the
+/// pattern stands in.
+pub fn core(pattern: &str) -> &str {
+    pattern.trim_matches([' ', WORD_START, WORD_END, LINE_START, LINE_END])
 }
 
 fn cut(text: &str) -> &str {
@@ -188,27 +247,31 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
     let written = plain.to_lowercase();
     let lower = variables::replaced(&written, marks);
     let powershell = kind == Text::Script || words::starts_powershell(&lower);
-    let mut said = String::with_capacity(lower.len() + 32);
-    said.push(' ');
+    let mut said = String::with_capacity(lower.len() * 2 + 32);
+    let count = lower.split_whitespace().count();
     for (place, raw) in lower.split_whitespace().enumerate() {
-        let text = word(raw, powershell, false, marks);
-        if text.is_empty() {
-            continue;
-        }
+        let text = word(raw, powershell, WHOLE, marks);
         if place == 0 && kind == Text::CommandLine {
-            push_program(&mut said, &text);
+            if let Some(other) = other_program(&text) {
+                push_program(&mut said, &other, count);
+            }
+            push_program(&mut said, &text, count);
+        } else {
+            said.push(' ');
+            said.push_str(&WHOLE.frame(&text));
         }
-        said.push_str(&text);
-        said.push(' ');
     }
+    said.push(LINE_END);
+    said.push_str(&format!("{count} "));
     if lower != written {
         push_written(&mut said, &written, powershell);
     }
     if powershell && depth < DEPTH_MAX {
         if let Some(inner) = words::encoded_command(plain) {
             marks.hidden_text = marks.hidden_text.saturating_add(1);
-            said.push_str("-command");
             let inner = clean(cut(&inner), marks);
+            said.push(' ');
+            said.push_str(&WHOLE.frame("-command"));
             said.push_str(&say(&inner, Text::Script, depth + 1, marks));
         }
     }
@@ -218,25 +281,25 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
 /// Words with variables also stay as they were written: some rules look for the variable.
 fn push_written(said: &mut String, written: &str, powershell: bool) {
     for raw in written.split_whitespace().filter(|raw| raw.contains(['%', '$', '!'])) {
-        said.push_str(&word(raw, powershell, false, &mut Marks::default()));
         said.push(' ');
+        said.push_str(&WHOLE.frame(&word(raw, powershell, WHOLE, &mut Marks::default())));
     }
 }
 
-/// The other forms of the program that begins a line: with the folder where Windows keeps its own
+fn push_program(said: &mut String, program: &str, count: usize) {
+    said.push(LINE_START);
+    said.push_str(&WHOLE.frame(program));
+    if count == 1 {
+        said.push(LINE_END);
+    }
+}
+
+/// The other form of the program that begins a line: with the folder where Windows keeps its own
 /// if it has none, without its folder if it has one.
-fn push_program(said: &mut String, program: &str) {
+fn other_program(program: &str) -> Option<String> {
     match program.rsplit_once('\\') {
-        Some((_, name)) if !name.is_empty() => {
-            said.push_str(name);
-            said.push(' ');
-        }
-        Some(_) => {}
-        None => {
-            said.push_str("c:\\windows\\system32\\");
-            said.push_str(program);
-            said.push(' ');
-        }
+        Some((_, name)) => (!name.is_empty()).then(|| name.to_owned()),
+        None => Some(format!("c:\\windows\\system32\\{program}")),
     }
 }
 

@@ -1,39 +1,46 @@
 use super::*;
 
+/// The view in a form for reading: the words between single spaces.
+fn readable(text: &str) -> String {
+    let spaced: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 fn said(line: &str) -> String {
-    view(line, Text::CommandLine).text
+    readable(&view(line, Text::CommandLine).text)
 }
 
 fn finds(rule: &str, line: &str) -> bool {
-    let text = said(line);
+    let text = view(line, Text::CommandLine).text;
     let anchors = Anchors { start: false, end: false };
     let powershell = rule.contains("powershell") || line.contains("powershell");
     needle(rule, anchors, powershell)
-        .is_some_and(|patterns| patterns.iter().all(|pattern| text.contains(pattern)))
+        .is_some_and(|patterns| patterns.iter().all(|pattern| text.contains(pattern.as_str())))
 }
 
 #[test]
 fn a_line_has_one_form() {
     assert_eq!(
         said(r#""C:\Windows\System32\certutil.exe"  /encode	A.TXT"#),
-        r" certutil c:\windows\system32\certutil -encode a.txt "
+        r" certutil c:\windows\system32\certutil -encode a.txt 3 "
     );
-    assert_eq!(said("net user"), r" c:\windows\system32\net net user ");
-    assert_eq!(said(""), " ");
+    assert_eq!(said("net user"), r" c:\windows\system32\net net user 2 ");
+    assert_eq!(said(""), " 0 ");
 }
 
 #[test]
 fn what_shells_drop_is_dropped_and_counted() {
     let seen = view(r#"c^ert""util -en`code "a" "#, Text::CommandLine);
-    assert!(seen.text.contains(" certutil -encode a "), "{}", seen.text);
-    assert_eq!(seen.marks.split_words, 2);
+    assert!(readable(&seen.text).contains(" certutil -encode a "), "{}", seen.text);
+    assert_eq!(seen.marks.split_words, 3);
     assert_eq!(view("whoami /all", Text::CommandLine).marks.count(), 0);
 }
 
 #[test]
 fn letters_from_elsewhere_become_ascii() {
     let seen = view("certutil \u{2013}en\u{ff43}od\u{200b}e f\u{2e2}", Text::CommandLine);
-    assert!(seen.text.contains(" -encode fs "), "{}", seen.text);
+    assert!(readable(&seen.text).contains(" -encode fs "), "{}", seen.text);
     assert_eq!((seen.marks.foreign_letters, seen.marks.odd_dashes), (3, 1));
     // A name in someone's language is no disguise.
     assert_eq!(view("notepad übersicht.txt", Text::CommandLine).marks.count(), 0);
@@ -61,7 +68,7 @@ fn paths_have_one_form() {
 fn variables_cut_in_pieces_and_set_in_the_line_are_followed() {
     assert!(said("%comspec:~-7,3% /c x").contains(" cmd -c x "));
     assert!(said("set a=who&& call %a%ami").contains(" whoami "));
-    assert!(said("cat${IFS}/etc/passwd").contains(" /etc/passwd "));
+    assert!(said("cat${IFS}/etc/passwd").contains(r" \etc\passwd "));
     assert!(said("echo %unknown%").contains(" %unknown% "));
 }
 
@@ -83,14 +90,32 @@ fn a_rule_finds_its_words_in_other_forms_and_another_order() {
     assert!(finds("/c ", "cmd -c dir"));
     assert!(!finds("certutil.exe -f -encode ", "certutil -decode -f a b"));
     assert!(!finds("net user", "netuser"));
+    assert!(!finds("-s cmd", "a -s b cmd"), "a switch and its value stay together");
+    assert!(!finds("calc.exe ", "calc.exe"), "it looks for arguments");
+}
+
+#[test]
+fn anchors_hold_in_the_view() {
+    let holds = |rule: &str, start: bool, end: bool, line: &str| {
+        let text = view(line, Text::CommandLine).text;
+        needle(rule, Anchors { start, end }, false)
+            .is_some_and(|patterns| patterns.iter().all(|one| text.contains(one.as_str())))
+    };
+    assert!(holds(r"\svchost.exe", false, true, r"C:\Windows\svchost.exe"));
+    assert!(holds("rundll32.exe", true, true, r#""rundll32""#));
+    assert!(!holds(r"\svchost.exe", false, true, r"C:\Windows\svchost.exe -k x"));
+    assert!(!holds("rundll32.exe", true, true, "rundll32.exe x"));
+    assert!(holds("net user", true, false, r"C:\Windows\System32\net.exe user"));
+    assert!(!holds("net user", true, false, "cmd net user"));
 }
 
 #[test]
 fn what_a_rule_says_about_the_disguise_itself_has_no_view() {
     let anchors = Anchors { start: false, end: false };
-    for text in ["^", "`", "\"\"", "'+'", " ", "a^b"] {
+    for text in ["^", "`", "h\"t\"t\"p", "'+'", " ", "a^b", ".exe whoami"] {
         assert_eq!(needle(text, anchors, false), None, "{text}");
     }
+    assert!(!is_telling([","]) && is_telling(["abc"]));
 }
 
 #[test]
@@ -101,5 +126,5 @@ fn nothing_breaks_it() {
         view(&text.repeat(1000), Text::Script);
     }
     let long = "é".repeat(100_000);
-    assert!(view(&long, Text::Script).text.len() <= TEXT_BYTES_MAX + 2);
+    assert!(view(&long, Text::Script).text.len() <= TEXT_BYTES_MAX + 16);
 }

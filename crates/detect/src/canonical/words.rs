@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::Marks;
+use super::{Edges, Marks};
 use super::paths::one_form;
 
 /// Parameters of `powershell.exe`, the shortest form that it takes for each, and other names.
@@ -23,11 +23,13 @@ const PARAMETERS: &[(&str, usize, &[&str])] = &[
     ("outputformat", 1, &["of"]),
 ];
 
-/// One form of a word in lower case. `open` says that more of the word may follow.
-pub(super) fn word(raw: &str, powershell: bool, open: bool, marks: &mut Marks) -> String {
+/// One form of a word in lower case. Where an edge is open, more of the word may stand there.
+pub(super) fn word(raw: &str, powershell: bool, edges: Edges, marks: &mut Marks) -> String {
     // `cmd` takes commas and semicolons between words as spaces.
-    let raw = raw.trim_start_matches([',', ';']);
-    let raw = if open { raw } else { raw.trim_end_matches([',', ';']) };
+    const SEPARATORS: [char; 2] = [',', ';'];
+    let raw = if edges.start.is_some() { raw.trim_start_matches(SEPARATORS) } else { raw };
+    let raw = if edges.end.is_some() { raw.trim_end_matches(SEPARATORS) } else { raw };
+    let open = edges.end.is_none();
     if let Some(name) = switch(raw) {
         let name = if powershell { parameter(name, open) } else { name };
         if name.contains('\\') {

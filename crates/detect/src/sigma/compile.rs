@@ -16,21 +16,6 @@ use super::fields::{ANY, FieldInterner, FieldKind};
 use super::limits::{DEPTH_MAX, VALUES_MAX};
 use super::text::{Interner, TextId, fold};
 
-/// Why a rule cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// It is wrong, or asks for what there is not.
-    Refused(String),
-    /// It needs a list of the site that was not given.
-    Waiting(String),
-}
-
-impl From<String> for Trouble {
-    fn from(reason: String) -> Self {
-        Self::Refused(reason)
-    }
-}
-
 /// Lists of the site by the name of their placeholder.
 pub(super) type Placeholders = BTreeMap<String, Vec<String>>;
 
@@ -48,6 +33,8 @@ pub(super) struct Compiler {
     networks: Vec<Network>,
     loose: Vec<TextId>,
     loose_ids: HashMap<Vec<TextId>, (u32, u32)>,
+    /// Lists of the site that the rule at hand needs and that were not given.
+    pub missing: Vec<String>,
 }
 
 /// The modifiers of one item.
@@ -124,7 +111,7 @@ impl Compiler {
         &mut self,
         detections: &Detections,
         lists: &Placeholders,
-    ) -> Result<Expr, Trouble> {
+    ) -> Result<Expr, String> {
         let about_powershell = detections.named.values().any(mentions_powershell);
         let mut names: Vec<&String> = detections.named.keys().collect();
         names.sort();
@@ -135,14 +122,11 @@ impl Compiler {
                 named.insert(name.as_str(), expr);
             }
         }
-        let conditions: Result<Vec<Expr>, String> = detections
-            .conditions
-            .iter()
-            .map(|condition| condition_of(condition, &named, 0))
-            .collect();
+        let conditions: Result<Vec<Expr>, String> =
+            detections.conditions.iter().map(|condition| condition_of(condition, &named, 0)).collect();
         let conditions = conditions?;
         if conditions.is_empty() {
-            return Err("it has no condition".to_owned().into());
+            return Err("it has no condition".to_owned());
         }
         Ok(any(conditions))
     }
@@ -153,18 +137,18 @@ impl Compiler {
         powershell: bool,
         lists: &Placeholders,
         depth: usize,
-    ) -> Result<Expr, Trouble> {
+    ) -> Result<Expr, String> {
         if depth > DEPTH_MAX {
-            return Err(format!("its detections nest deeper than {DEPTH_MAX}").into());
+            return Err(format!("its detections nest deeper than {DEPTH_MAX}"));
         }
-        let mut each = |parts: &[Detection]| -> Result<Vec<Expr>, Trouble> {
+        let mut each = |parts: &[Detection]| -> Result<Vec<Expr>, String> {
             parts.iter().map(|part| self.detection(part, powershell, lists, depth + 1)).collect()
         };
         match detection {
             Detection::AnyOf(parts) => Ok(any(each(parts)?)),
             Detection::And(parts) => Ok(all(each(parts)?)),
             Detection::AllOf(items) => {
-                let items: Result<Vec<Expr>, Trouble> =
+                let items: Result<Vec<Expr>, String> =
                     items.iter().map(|item| self.item(item, powershell, lists)).collect();
                 Ok(all(items?))
             }
@@ -176,7 +160,7 @@ impl Compiler {
                 self.item(&item, powershell, lists)
             }
             Detection::ArrayMatch { .. } | Detection::Conditional { .. } => {
-                Err("matching inside of lists is not part of Sigma 2".to_owned().into())
+                Err("matching inside of lists is not part of Sigma 2".to_owned())
             }
         }
     }
@@ -186,7 +170,7 @@ impl Compiler {
         item: &DetectionItem,
         powershell: bool,
         lists: &Placeholders,
-    ) -> Result<Expr, Trouble> {
+    ) -> Result<Expr, String> {
         let mods = Mods(&item.field.modifiers);
         let name = item.field.name.as_deref().unwrap_or(ANY);
         let field = self.fields.add(name).ok_or_else(|| "there are too many fields".to_owned())?;
@@ -203,10 +187,10 @@ impl Compiler {
         }
         let mut exprs = Vec::new();
         for value in &item.values {
-            for value in expanded(value, mods, lists)? {
+            for value in self.expanded(value, mods, lists) {
                 exprs.push(self.value(&item_of, &value)?);
                 if exprs.len() > VALUES_MAX {
-                    return Err(format!("an item has more than {VALUES_MAX} values").into());
+                    return Err(format!("an item has more than {VALUES_MAX} values"));
                 }
             }
         }
@@ -214,7 +198,7 @@ impl Compiler {
         Ok(if mods.has(Modifier::Neq) { Expr::Not(Box::new(combined)) } else { combined })
     }
 
-    fn value(&mut self, item: &Item<'_>, value: &SigmaValue) -> Result<Expr, Trouble> {
+    fn value(&mut self, item: &Item<'_>, value: &SigmaValue) -> Result<Expr, String> {
         let mods = item.mods;
         if let Some(part) = mods.time() {
             let bits = number(value)?.to_bits();
@@ -241,7 +225,7 @@ impl Compiler {
         self.string(item, &string)
     }
 
-    fn string(&mut self, item: &Item<'_>, string: &SigmaString) -> Result<Expr, Trouble> {
+    fn string(&mut self, item: &Item<'_>, string: &SigmaString) -> Result<Expr, String> {
         let mods = item.mods;
         let cased = mods.has(Modifier::Cased);
         if mods.has(Modifier::Re) {
@@ -342,14 +326,14 @@ impl Compiler {
                 start: at == 0 && matches!(place, Place::Whole | Place::Start),
                 end: at == last && matches!(place, Place::Whole | Place::End),
             };
-            if let Some(found) = canonical::needle(text, anchors, item.powershell) {
-                patterns.extend(found.iter().map(|pattern| self.texts.add(pattern)));
-            } else if text.chars().filter(|c| c.is_alphanumeric()).count() > 2 {
-                // A part that only the text as logged can answer: then the whole is.
-                return None;
+            if text.trim().is_empty() && !text.is_empty() {
+                continue;
             }
+            // A part that only the text as logged can answer: then the whole is.
+            let found = canonical::needle(text, anchors, item.powershell)?;
+            patterns.extend(found.iter().map(|pattern| self.texts.add(pattern)));
         }
-        if patterns.is_empty() {
+        if !canonical::is_telling(patterns.iter().map(|pattern| self.texts.get(*pattern))) {
             return None;
         }
         if let Some(known) = self.loose_ids.get(&patterns) {
@@ -362,7 +346,36 @@ impl Compiler {
         Some(range)
     }
 
-    fn regex(&mut self, pattern: &str, mods: Mods<'_>) -> Result<u32, Trouble> {
+    /// The values that a value stands for once its placeholders are filled in. A list that was not
+    /// given is an empty one, and is remembered.
+    fn expanded(
+        &mut self,
+        value: &SigmaValue,
+        mods: Mods<'_>,
+        lists: &Placeholders,
+    ) -> Vec<SigmaValue> {
+        let SigmaValue::String(string) = value else { return vec![value.clone()] };
+        if !mods.has(Modifier::Expand) {
+            return vec![value.clone()];
+        }
+        let mut pieces = string.original.split('%');
+        let mut texts = vec![pieces.next().unwrap_or_default().to_owned()];
+        while let (Some(name), Some(after)) = (pieces.next(), pieces.next()) {
+            let list = lists.get(name);
+            if list.is_none() && !self.missing.iter().any(|known| known == name) {
+                self.missing.push(name.to_owned());
+            }
+            let values = list.into_iter().flatten();
+            texts = texts
+                .iter()
+                .flat_map(|text| values.clone().map(move |value| format!("{text}{value}{after}")))
+                .take(VALUES_MAX)
+                .collect();
+        }
+        texts.iter().map(|text| SigmaValue::String(SigmaString::new(text))).collect()
+    }
+
+    fn regex(&mut self, pattern: &str, mods: Mods<'_>) -> Result<u32, String> {
         let mut flags = String::new();
         for (modifier, flag) in
             [(Modifier::IgnoreCase, 'i'), (Modifier::Multiline, 'm'), (Modifier::DotAll, 's')]
@@ -371,8 +384,7 @@ impl Compiler {
                 flags.push(flag);
             }
         }
-        let whole =
-            if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
+        let whole = if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
         if let Some(known) = self.regex_ids.get(&whole) {
             return Ok(*known);
         }
@@ -422,36 +434,11 @@ impl Compiler {
         let mut found = vec![strict];
         if let Some((from, to)) = atom.loose {
             let patterns = self.loose.get(from as usize..to as usize)?;
-            let longest = patterns.iter().map(|pattern| self.texts.get(*pattern));
-            found.extend(longest.max_by_key(|pattern| pattern.trim().len()));
+            let cores = patterns.iter().map(|one| canonical::core(self.texts.get(*one)));
+            found.extend(cores.max_by_key(|core| core.len()));
         }
         Some(found)
     }
-}
-
-/// The values that a value stands for once its placeholders are filled in.
-fn expanded(
-    value: &SigmaValue,
-    mods: Mods<'_>,
-    lists: &Placeholders,
-) -> Result<Vec<SigmaValue>, Trouble> {
-    let SigmaValue::String(string) = value else { return Ok(vec![value.clone()]) };
-    if !mods.has(Modifier::Expand) {
-        return Ok(vec![value.clone()]);
-    }
-    let mut pieces = string.original.split('%');
-    let mut texts = vec![pieces.next().unwrap_or_default().to_owned()];
-    while let (Some(name), Some(after)) = (pieces.next(), pieces.next()) {
-        let list = lists
-            .get(name)
-            .ok_or_else(|| Trouble::Waiting(format!("it needs the site's list `{name}`")))?;
-        texts = texts
-            .iter()
-            .flat_map(|text| list.iter().map(move |value| format!("{text}{value}{after}")))
-            .take(VALUES_MAX)
-            .collect();
-    }
-    Ok(texts.iter().map(|text| SigmaValue::String(SigmaString::new(text))).collect())
 }
 
 /// The texts that modifiers of encoding make; `None` without such a modifier.
@@ -536,7 +523,9 @@ fn condition_of(
     match condition {
         ConditionExpr::And(parts) => Ok(all(each(parts)?)),
         ConditionExpr::Or(parts) => Ok(any(each(parts)?)),
-        ConditionExpr::Not(part) => Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?))),
+        ConditionExpr::Not(part) => {
+            Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?)))
+        }
         ConditionExpr::Identifier(name) => named
             .get(name.as_str())
             .cloned()

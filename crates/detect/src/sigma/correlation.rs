@@ -177,6 +177,9 @@ fn condition(rule: &CorrelationRule) -> Result<Condition, String> {
         }
     };
     let (all, field, percentile) = thresholds;
+    // Without a condition, which the parser gives as this one, all rules have to be seen.
+    let is_temporal = matches!(rule.correlation_type, Temporal | TemporalOrdered);
+    let all = if is_temporal && all == [(ConditionOperator::Gte, 1.0)] { Vec::new() } else { all };
     match rule.correlation_type {
         EventCount | Temporal | TemporalOrdered => {}
         ValueCount | ValueSum | ValueAvg | ValuePercentile | ValueMedian if field.is_none() => {
@@ -191,7 +194,7 @@ fn condition(rule: &CorrelationRule) -> Result<Condition, String> {
         }
         ValueSum | ValueAvg | ValuePercentile | ValueMedian => {}
     }
-    if all.is_empty() && !matches!(rule.correlation_type, Temporal | TemporalOrdered) {
+    if all.is_empty() && !is_temporal {
         return Err("it has no threshold".to_owned());
     }
     Ok(Condition::Thresholds { all, field, percentile })

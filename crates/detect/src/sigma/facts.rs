@@ -114,15 +114,9 @@ impl<'e> Facts<'e> {
                 path.push_str(key);
             }
             let name: &str = if kept > 0 { path } else { key };
-            for (field, convert) in names.of(name, mapping) {
-                match convert {
-                    Some(convert) => {
-                        if let Some(text) = value.as_str() {
-                            self.add_text(field, convert(text), names);
-                        }
-                    }
-                    None => self.add_value(field, value, names, 0),
-                }
+            self.add_named(name, value, names, mapping);
+            if let Some(other) = other_name(name) {
+                self.add_named(&other, value, names, mapping);
             }
             if let Value::Object(inner) = value {
                 if depth < EVENT_DEPTH_MAX {
@@ -133,6 +127,19 @@ impl<'e> Facts<'e> {
                 }
             }
             path.truncate(kept);
+        }
+    }
+
+    fn add_named(&mut self, name: &str, value: &'e Value, names: &Names, mapping: usize) {
+        for (field, convert) in names.of(name, mapping) {
+            match convert {
+                Some(convert) => {
+                    if let Some(text) = value.as_str() {
+                        self.add_text(field, convert(text), names);
+                    }
+                }
+                None => self.add_value(field, value, names, 0),
+            }
         }
     }
 
@@ -233,6 +240,16 @@ impl<'e> Facts<'e> {
     /// How often disguises were taken off, over all fields.
     pub(super) fn marks(&self) -> u32 {
         self.facts.iter().filter_map(|fact| fact.view.as_ref()).map(|view| view.marks.count()).sum()
+    }
+}
+
+/// Another name that rules know a field by: without the spaces that some Windows providers have in
+/// names, and without the objects in which shippers keep the event's own fields.
+fn other_name(name: &str) -> Option<String> {
+    match name.strip_prefix("winlog.event_data.") {
+        Some(own) => Some(own.to_owned()),
+        None if name.contains(' ') => Some(name.replace(' ', "")),
+        None => None,
     }
 }
 

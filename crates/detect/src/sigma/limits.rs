@@ -8,7 +8,7 @@ pub(super) const RULES_MAX: usize = 100_000;
 /// How deep the conditions of a rule nest.
 pub(super) const DEPTH_MAX: usize = 32;
 /// The most values that one item of a rule stands for, encodings included.
-pub(super) const VALUES_MAX: usize = 4_096;
+pub(super) const VALUES_MAX: usize = 65_536;
 /// The largest compiled regular expression, in bytes.
 pub(super) const REGEX_BYTES_MAX: usize = 4 << 20;
 /// The longest value of an event that is matched, in bytes; the rest is left out.

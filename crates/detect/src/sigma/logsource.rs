@@ -283,6 +283,13 @@ impl Kinds {
         &self.all
     }
 
+    /// What the source of an event calls its fields, where that is not told by its kind: shippers
+    /// keep Windows events under names of their own.
+    pub(super) fn mapping_of(event: &Observed<'_>, of_kind: usize) -> usize {
+        let shipped = event.raw.contains_key("winlog") && !event.raw.contains_key("Channel");
+        if shipped { mapping::place(mapping::ECS) } else { of_kind }
+    }
+
     /// The kind of an event, if its source is one that rules are written for.
     pub(super) fn of(&self, event: &Observed<'_>) -> Option<usize> {
         match channel(event.raw) {
@@ -356,7 +363,7 @@ fn name_of(event: &Observed<'_>) -> Option<&'static str> {
         "falco" => Some("falco/process"),
         "osquery" => Some("linux/process"),
         "azure" => known("azure/", &text("category").to_ascii_lowercase()),
-        "ecs" => process_on(event, "event", "host", " process"),
+        "ecs" => ecs_process(event),
         "ocsf" if event.class_uid == 1007 => match operating_system(event.raw.get("device")) {
             "windows" => Some("windows/ocsf process"),
             "macos" => Some("macos/ocsf process"),
@@ -367,14 +374,14 @@ fn name_of(event: &Observed<'_>) -> Option<&'static str> {
     }
 }
 
-fn process_on(event: &Observed<'_>, kind: &str, host: &str, _: &str) -> Option<&'static str> {
-    let categories = event.raw.get(kind)?.get("category")?;
+fn ecs_process(event: &Observed<'_>) -> Option<&'static str> {
+    let categories = event.raw.get("event")?.get("category")?;
     let is_process = match categories {
         Value::String(category) => category == "process",
         Value::Array(all) => all.iter().any(|category| category == "process"),
         _ => false,
     };
-    is_process.then(|| match operating_system(event.raw.get(host)) {
+    is_process.then(|| match operating_system(event.raw.get("host")) {
         "windows" => "windows/ecs process",
         "macos" => "macos/ecs process",
         _ => "linux/ecs process",

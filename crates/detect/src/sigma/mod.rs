@@ -219,8 +219,9 @@ impl Rules {
             return None;
         }
         let mut facts = Facts::new(&pack.names);
-        facts.add_event(event.raw, &pack.names, of_kind.mapping);
-        if let Some(mapping) = mapping::MAPPINGS.get(of_kind.mapping) {
+        let mapping = logsource::Kinds::mapping_of(event, of_kind.mapping);
+        facts.add_event(event.raw, &pack.names, mapping);
+        if let Some(mapping) = mapping::MAPPINGS.get(mapping) {
             for (name, text) in (mapping.made)(event.raw) {
                 if let Some(field) = pack.names.field(name) {
                     facts.add_text(field, text.into(), &pack.names);

@@ -9,7 +9,7 @@ use rsigma_parser::{
 use serde::{Deserialize, Serialize};
 
 use super::atom::{Atom, Field, Tables};
-use super::compile::{Compiler, Placeholders, Trouble};
+use super::compile::{Compiler, Placeholders};
 use super::correlation::Correlation;
 use super::expr::{Expr, Programs};
 use super::fields::Names;
@@ -54,7 +54,8 @@ pub struct Loaded {
     pub pack: Pack,
     /// Rules that are wrong, or ask for what there is not.
     pub refused: Vec<Refused>,
-    /// Rules that need a list of the site which was not given: they match nothing until then.
+    /// Rules that need a list of the site which was not given. They are in the pack with an empty
+    /// list: a filter by it lets everything through, a search for it finds nothing.
     pub waiting: Vec<Refused>,
 }
 
@@ -204,11 +205,7 @@ impl Loader {
 
     fn rule(&mut self, file: &str, mut rule: SigmaRule, lists: &Placeholders) {
         if self.drafts.len() >= RULES_MAX {
-            return self.refuse(
-                file,
-                &rule.title,
-                format!("there are more than {RULES_MAX} rules"),
-            );
+            return self.refuse(file, &rule.title, format!("there are more than {RULES_MAX} rules"));
         }
         if matches!(rule.status, Some(Status::Unsupported)) {
             return self.refuse(file, &rule.title, "its authors mark it as unsupported");
@@ -217,8 +214,15 @@ impl Loader {
             let reason = "it counts in a time frame, which Sigma 2 does by correlation rules";
             return self.refuse(file, &rule.title, reason);
         }
+        self.compiler.missing.clear();
         match self.compiler.detections(&rule.detection, lists) {
             Ok(expr) => {
+                if !self.compiler.missing.is_empty() {
+                    let reason =
+                        format!("it needs the site's list `{}`", self.compiler.missing.join("`, `"));
+                    let (file, title) = (file.to_owned(), rule.title.clone());
+                    self.waiting.push(Refused { file, title, reason });
+                }
                 let source = LogSource {
                     product: rule.logsource.product.take(),
                     category: rule.logsource.category.take(),
@@ -231,10 +235,7 @@ impl Loader {
                 rule.falsepositives = Vec::new();
                 self.drafts.push(Draft { rule, expr, log_source });
             }
-            Err(Trouble::Refused(reason)) => self.refuse(file, &rule.title, reason),
-            Err(Trouble::Waiting(reason)) => {
-                self.waiting.push(Refused { file: file.to_owned(), title: rule.title, reason })
-            }
+            Err(reason) => self.refuse(file, &rule.title, reason),
         }
     }
 
@@ -253,7 +254,7 @@ impl Loader {
         for (file, filter) in std::mem::take(&mut self.filters) {
             let expr = match self.compiler.detections(&filter.detection, lists) {
                 Ok(expr) => expr,
-                Err(Trouble::Refused(reason) | Trouble::Waiting(reason)) => {
+                Err(reason) => {
                     self.refuse(&file, &filter.title, reason);
                     continue;
                 }

@@ -38,7 +38,7 @@ fn item(item: &str, fields: Value) -> bool {
 
 #[test]
 fn texts_are_compared_without_case_and_with_wildcards() {
-    let event = || json!({"Image": "C:\\Windows\\CMD.exe", "n": 7, "empty": "", "null": null});
+    let event = || json!({"Image": "C:\\Windows\\CMD.exe", "n": 7, "empty": "", "none": null});
     for passes in [
         "Image: 'c:\\windows\\cmd.exe'",
         "Image: '*\\cmd.exe'",
@@ -54,7 +54,7 @@ fn texts_are_compared_without_case_and_with_wildcards() {
         "Image|exists: true",
         "other|exists: false",
         "other: null",
-        "null: null",
+        "none: null",
         "empty: ''",
         "n: 7",
         "n: '7'",
@@ -193,7 +193,7 @@ fn a_match_tells_what_the_rule_says_and_what_matched() {
         assert_eq!(found.techniques().collect::<Vec<_>>(), ["T1059.001", "T1027"]);
         let evidence: Vec<(&str, &str)> =
             found.evidence.iter().map(|one| (one.field.as_str(), one.value.as_str())).collect();
-        assert_eq!(evidence, [("CommandLine", "wyz"), ("Image", "X")]);
+        assert_eq!(evidence, [("Image", "X"), ("CommandLine", "wyz")]);
     });
     assert_eq!(count, 1);
 }
