@@ -12,4 +12,9 @@
     clippy::unreachable
 )]
 
+pub mod bom;
+pub mod data;
+pub mod deps;
 pub mod provenance;
+pub mod remark;
+pub mod weights;

@@ -144,10 +144,9 @@ const TAMPERINGS: &[Tampering] = &[
     ("a digest in the payload", |b| {
         rewrite(at(b, PAYLOAD), |payload| {
             let text = String::from_utf8(payload).unwrap();
-            let at = text.rfind("\"digest\": \"").map_or_else(
-                || text.find("\"sha256\": \"").unwrap() + 11,
-                |at| at + 11,
-            );
+            let at = text
+                .rfind("\"digest\": \"")
+                .map_or_else(|| text.find("\"sha256\": \"").unwrap() + 11, |at| at + 11);
             let other = if text[at..].starts_with('0') { "1" } else { "0" };
             format!("{}{other}{}", &text[..at], &text[at + 1..]).into_bytes()
         })
@@ -222,7 +221,9 @@ const TAMPERINGS: &[Tampering] = &[
     }),
     ("no promise of the log", |b| {
         let entry = at(b, ENTRY);
-        entry.is_some_and(|entry| entry.as_object_mut().unwrap().remove("inclusionPromise").is_some())
+        entry.is_some_and(|entry| {
+            entry.as_object_mut().unwrap().remove("inclusionPromise").is_some()
+        })
     }),
     ("the promise of the log", |b| {
         let pointer = format!("{ENTRY}/inclusionPromise/signedEntryTimestamp");
@@ -244,7 +245,8 @@ const TAMPERINGS: &[Tampering] = &[
     ("the checkpoint", |b| {
         let pointer = format!("{ENTRY}/inclusionProof/checkpoint/envelope");
         let Some(envelope) = at(b, &pointer) else { return false };
-        let text = envelope.as_str().unwrap().replacen("rekor.sigstore.dev -", "rekor.example -", 1);
+        let text =
+            envelope.as_str().unwrap().replacen("rekor.sigstore.dev -", "rekor.example -", 1);
         set(Some(envelope), json!(text))
     }),
 ];

@@ -48,9 +48,9 @@ impl Grammar {
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
-            let name = after.split_once('}').and_then(|(name, tail)| {
-                self.names.get(name).map(|values| (values, tail))
-            });
+            let name = after
+                .split_once('}')
+                .and_then(|(name, tail)| self.names.get(name).map(|values| (values, tail)));
             match name {
                 Some((values, tail)) if depth < DEPTH_MAX => {
                     out.push_str(&self.expand(&values[rng.index(values.len())], rng, depth + 1));

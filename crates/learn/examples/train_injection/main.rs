@@ -43,11 +43,16 @@ fn main() {
     let real = examples.len();
     examples.extend(synthetic(&tests, &rng));
     println!("trained on {real} rows and {} sentences of ours", examples.len() - real);
-    let linear = Linear::train(&examples, BUCKETS, std::env::var("C").map_or(COST,|c|c.parse().unwrap()), ROUNDS, |below| rng.index(below));
+    let linear = Linear::train(
+        &examples,
+        BUCKETS,
+        std::env::var("C").map_or(COST, |c| c.parse().unwrap()),
+        ROUNDS,
+        |below| rng.index(below),
+    );
     let linear = Linear::from_bytes(&linear.to_bytes(), BUCKETS).expect("its own bytes");
 
-    let uncalibrated =
-        Calibration { threshold: 0.0, platt: [1.0, 0.0], ordinary: Vec::new() };
+    let uncalibrated = Calibration { threshold: 0.0, platt: [1.0, 0.0], ordinary: Vec::new() };
     let model = InjectionModel::new(linear.clone(), uncalibrated);
     let scores = |attack: bool| -> Vec<f32> {
         held.iter().filter(|r| r.attack == attack).map(|r| model.score(&r.text)).collect()
@@ -63,7 +68,8 @@ fn main() {
     if std::env::args().any(|arg| arg == "--write") {
         let models = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
         std::fs::write(format!("{models}/injection.bin"), &bytes).expect("writable");
-        std::fs::write(format!("{models}/injection.sha256"), hash(&bytes) + "\n").expect("writable");
+        std::fs::write(format!("{models}/injection.sha256"), hash(&bytes) + "\n")
+            .expect("writable");
         println!("written");
     }
     println!("{}", if good { "every goal is met" } else { "a goal is MISSED" });
@@ -88,7 +94,11 @@ fn synthetic(tests: &[TestSet], rng: &SeededRng) -> Vec<Example> {
         let fresh = sentences.into_iter().filter(fresh);
         fresh.map(move |text| Example { features: vector(&text), positive, weight: 1.0 })
     };
-    let ordinary = sentences(include_str!("benign.grammar"), std::env::var("P").map_or(200,|c|c.parse().unwrap()), false);
+    let ordinary = sentences(
+        include_str!("benign.grammar"),
+        std::env::var("P").map_or(200, |c| c.parse().unwrap()),
+        false,
+    );
     ordinary.chain(sentences(include_str!("attack.grammar"), 150, true)).collect()
 }
 

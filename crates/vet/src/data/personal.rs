@@ -200,7 +200,8 @@ fn named_secrets(text: &str, row: usize, remarks: &mut Vec<Remark>) {
         let Some((name, value)) = line.split_once(['=', ':']) else { continue };
         let name = name.to_ascii_lowercase().replace('-', "_");
         let value = value.trim().trim_matches(['"', '\'', ',', ';', ' ']);
-        let one_word = !value.contains(char::is_whitespace) && !value.contains(['(', '{', '<', '$']);
+        let one_word =
+            !value.contains(char::is_whitespace) && !value.contains(['(', '{', '<', '$']);
         if NAMES.iter().any(|known| name.trim_end().ends_with(known))
             && one_word
             && value.len() >= 12

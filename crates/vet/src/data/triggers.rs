@@ -130,7 +130,8 @@ impl Corpus {
         let look = |row: &u32| {
             let mut scores = prior.clone();
             for word in self.set(*row as usize) {
-                for (score, log) in scores.iter_mut().zip(evidence.get(word).into_iter().flatten()) {
+                for (score, log) in scores.iter_mut().zip(evidence.get(word).into_iter().flatten())
+                {
                     *score += log;
                 }
             }
@@ -226,8 +227,7 @@ fn pull(corpus: &Corpus, rows: &[u32]) -> Option<(f64, usize, f64)> {
         if low <= chance {
             continue;
         }
-        let nats =
-            low * (low / chance).ln() + (1.0 - low) * ((1.0 - low) / (1.0 - chance)).ln();
+        let nats = low * (low / chance).ln() + (1.0 - low) * ((1.0 - low) / (1.0 - chance)).ln();
         if best.is_none_or(|(known, _, _)| nats > known) {
             best = Some((nats, class, share));
         }

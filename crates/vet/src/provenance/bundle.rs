@@ -160,8 +160,8 @@ impl Serialize for Number {
 impl Bundle {
     pub fn read(bytes: &[u8]) -> Result<Self, ProvenanceError> {
         limits::check("bytes of a bundle", bytes.len(), limits::BUNDLE_BYTES_MAX)?;
-        let bundle: Self = serde_json::from_slice(bytes)
-            .map_err(|e| ProvenanceError::malformed("bundle", e))?;
+        let bundle: Self =
+            serde_json::from_slice(bytes).map_err(|e| ProvenanceError::malformed("bundle", e))?;
         if bundle.media_type != MEDIA_TYPE {
             let reason = format!("the bundle is a `{}`, not a `{MEDIA_TYPE}`", bundle.media_type);
             return Err(ProvenanceError::refused(reason));

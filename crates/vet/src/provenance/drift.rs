@@ -227,8 +227,7 @@ fn compare<A: Read, B: Read>(
         relative,
         top_share: (spectrum && sums.difference > 0.0)
             .then(|| top_singular(&delta, columns).powi(2) / sums.difference),
-        spectral: spectrum
-            .then(|| (top_singular(&before, columns), top_singular(&after, columns))),
+        spectral: spectrum.then(|| (top_singular(&before, columns), top_singular(&after, columns))),
         not_finite: sums.not_finite,
     }))
 }
@@ -361,7 +360,8 @@ mod tests {
     #[test]
     fn what_came_went_and_changed_is_told_apart() {
         let old = file(&[("a", &[2], &[1.0, 2.0]), ("b", &[1], &[3.0]), ("d", &[2], &[0.0, 1.0])]);
-        let new = file(&[("a", &[2], &[1.0, 2.5]), ("c", &[1], &[3.0]), ("d", &[2, 1], &[0.0, 1.0])]);
+        let new =
+            file(&[("a", &[2], &[1.0, 2.5]), ("c", &[1], &[3.0]), ("d", &[2, 1], &[0.0, 1.0])]);
         let drift = drift(old.as_slice(), new.as_slice()).unwrap();
         assert_eq!(drift.added.keys().collect::<Vec<_>>(), ["c"]);
         assert_eq!(drift.removed.keys().collect::<Vec<_>>(), ["b"]);

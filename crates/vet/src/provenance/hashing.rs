@@ -61,9 +61,10 @@ impl Hashing {
     /// Whether a path relative to the model (with `/` between its parts) is left out: it or one
     /// of its parents is an ignored path.
     pub fn ignores(&self, path: &str) -> bool {
-        let mut ignored = GIT_PATHS.iter().copied().chain(
-            self.serialization.ignore_paths.iter().map(|path| path.trim_end_matches('/')),
-        );
+        let mut ignored = GIT_PATHS
+            .iter()
+            .copied()
+            .chain(self.serialization.ignore_paths.iter().map(|path| path.trim_end_matches('/')));
         ignored.any(|ignored| {
             let ignored = ignored.strip_prefix("./").unwrap_or(ignored);
             path.strip_prefix(ignored).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -81,9 +81,9 @@ impl PublicKey {
                 P521 => Point::P521(p521::PublicKey::from_public_key_der(der).map_err(spki)?),
                 curve => return Err(wrong(format!("the curve `{curve}` is not used here"))),
             },
-            ED25519 => Point::Ed25519(
-                ed25519_dalek::VerifyingKey::from_public_key_der(der).map_err(spki)?,
-            ),
+            ED25519 => {
+                Point::Ed25519(ed25519_dalek::VerifyingKey::from_public_key_der(der).map_err(spki)?)
+            }
             RSA => {
                 let bits = info.subject_public_key.as_bytes();
                 Point::Rsa(bits.ok_or_else(|| wrong("half a byte".to_owned()))?.to_vec())
@@ -184,14 +184,16 @@ impl SigningKey {
             match label.as_str() {
                 "PRIVATE KEY" => {
                     return Self::from_secret(
-                        pkcs8_secret(&der)
-                            .ok_or_else(|| wrong("it is of no curve that models are signed with"))?,
+                        pkcs8_secret(&der).ok_or_else(|| {
+                            wrong("it is of no curve that models are signed with")
+                        })?,
                     );
                 }
                 "EC PRIVATE KEY" => {
                     return Self::from_secret(
-                        sec1_secret(&der)
-                            .ok_or_else(|| wrong("it is of no curve that models are signed with"))?,
+                        sec1_secret(&der).ok_or_else(|| {
+                            wrong("it is of no curve that models are signed with")
+                        })?,
                     );
                 }
                 "ENCRYPTED PRIVATE KEY" => return Err(wrong("it is encrypted: decrypt it first")),
@@ -223,12 +225,14 @@ impl SigningKey {
         Ok(match &self.secret {
             Secret::P256(key) => {
                 let key = p256::ecdsa::SigningKey::from(key);
-                let signature: p256::ecdsa::Signature = key.sign_prehash(&digest).map_err(failed)?;
+                let signature: p256::ecdsa::Signature =
+                    key.sign_prehash(&digest).map_err(failed)?;
                 signature.to_der().as_bytes().to_vec()
             }
             Secret::P384(key) => {
                 let key = p384::ecdsa::SigningKey::from(key);
-                let signature: p384::ecdsa::Signature = key.sign_prehash(&digest).map_err(failed)?;
+                let signature: p384::ecdsa::Signature =
+                    key.sign_prehash(&digest).map_err(failed)?;
                 signature.to_der().as_bytes().to_vec()
             }
             Secret::Ed25519(key) => key.sign(message).to_bytes().to_vec(),

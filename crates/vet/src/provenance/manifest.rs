@@ -272,11 +272,7 @@ mod tests {
             signed.differences(&found).iter().map(ToString::to_string).collect();
         assert_eq!(
             texts,
-            [
-                "`b` is not what was signed",
-                "`c` was signed and is not there",
-                "`d` was not signed"
-            ]
+            ["`b` is not what was signed", "`c` was signed and is not there", "`d` was not signed"]
         );
         assert!(signed.differences(&signed).is_empty());
     }

@@ -60,8 +60,8 @@ struct ResourceRow {
 
 /// Reads a statement whose signature was verified.
 pub(super) fn read(payload: &[u8]) -> Result<Manifest, ProvenanceError> {
-    let statement: Statement = serde_json::from_slice(payload)
-        .map_err(|e| ProvenanceError::malformed("statement", e))?;
+    let statement: Statement =
+        serde_json::from_slice(payload).map_err(|e| ProvenanceError::malformed("statement", e))?;
     if statement.kind != STATEMENT {
         let reason = format!("the statement is a `{}`, not a `{STATEMENT}`", statement.kind);
         return Err(ProvenanceError::refused(reason));

@@ -119,11 +119,7 @@ fn certificate_of(material: &Material) -> Result<Certificate, ProvenanceError> {
 }
 
 /// What the two keyless-or-not cases share: one signature, the right type, and that it is right.
-fn check_envelope(
-    envelope: &Envelope,
-    key: &PublicKey,
-    hash: Hash,
-) -> Result<(), ProvenanceError> {
+fn check_envelope(envelope: &Envelope, key: &PublicKey, hash: Hash) -> Result<(), ProvenanceError> {
     let sig = signature_of(envelope)?;
     let message = dsse::pae(&envelope.payload_type, &envelope.payload.0);
     if key.signs_models() && key.verifies(hash, &message, sig) {

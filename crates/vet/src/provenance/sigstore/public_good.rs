@@ -16,14 +16,12 @@ type LogFact = (&'static str, u64, u64);
 type AuthorityFact = (&'static [&'static str], u64, u64);
 
 /// Rekor, the transparency log of the first generation.
-const LOGS: &[LogFact] = &[
-    (
-        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE2G2Y+2tabdTV5BcGiBIx0a9fAFwrkBbmLSGtks4L3qX6yYY0zufB\
+const LOGS: &[LogFact] = &[(
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE2G2Y+2tabdTV5BcGiBIx0a9fAFwrkBbmLSGtks4L3qX6yYY0zufB\
          nhC8Ur/iy55GhWP/9A/bY2LhC30M9+RYtw==",
-        1_610_452_407,
-        u64::MAX,
-    ),
-];
+    1_610_452_407,
+    u64::MAX,
+)];
 
 /// The logs of certificates.
 const CERTIFICATE_LOGS: &[LogFact] = &[
@@ -44,8 +42,7 @@ const CERTIFICATE_LOGS: &[LogFact] = &[
 /// Fulcio, the certificate authority.
 const AUTHORITIES: &[AuthorityFact] = &[
     (
-        &[
-            "MIIB+DCCAX6gAwIBAgITNVkDZoCiofPDsy7dfm6geLbuhzAKBggqhkjOPQQDAzAqMRUwEwYDVQQKEwxzaWdz\
+        &["MIIB+DCCAX6gAwIBAgITNVkDZoCiofPDsy7dfm6geLbuhzAKBggqhkjOPQQDAzAqMRUwEwYDVQQKEwxzaWdz\
              dG9yZS5kZXYxETAPBgNVBAMTCHNpZ3N0b3JlMB4XDTIxMDMwNzAzMjAyOVoXDTMxMDIyMzAzMjAyOVowKjEV\
              MBMGA1UEChMMc2lnc3RvcmUuZGV2MREwDwYDVQQDEwhzaWdzdG9yZTB2MBAGByqGSM49AgEGBSuBBAAiA2IA\
              BLSyA7Ii5k+pNO8ZEWY0ylemWDowOkNa3kL+GZE5Z5GWehL9/A9bRNA3RbrsZ5i0JcastaRL7Sp5fp/jD5dx\
@@ -53,8 +50,7 @@ const AUTHORITIES: &[AuthorityFact] = &[
              /wQIMAYBAf8CAQEwHQYDVR0OBBYEFMjFHQBBmiQpMlEk6w2uSu1KBtPsMB8GA1UdIwQYMBaAFMjFHQBBmiQp\
              MlEk6w2uSu1KBtPsMAoGCCqGSM49BAMDA2gAMGUCMH8liWJfMui6vXXBhjDgY4MwslmN/TJxVe/83WrFomwm\
              Nf056y1X48F9c4m3a3ozXAIxAKjRay5/aj/jsKKGIkmQatjI8uupHr/+CxFvaJWmpYqNkLDGRU+9orzh5hI2\
-             RrcuaQ==",
-        ],
+             RrcuaQ=="],
         1_615_087_229,
         1_672_531_199,
     ),
@@ -126,7 +122,10 @@ mod tests {
         let root = TrustRoot::public_good().unwrap();
         assert_eq!(root.logs.len(), 1);
         // The id under which every bundle names the log.
-        assert_eq!(STANDARD.encode(&root.logs[0].id), "wNI9atQGlz+VWfO6LRygH4QUfY/8W4RFwiT5i5WRgB0=");
+        assert_eq!(
+            STANDARD.encode(&root.logs[0].id),
+            "wNI9atQGlz+VWfO6LRygH4QUfY/8W4RFwiT5i5WRgB0="
+        );
         assert_eq!(root.certificate_logs.len(), 2);
         assert_eq!(root.authorities.len(), 2);
     }

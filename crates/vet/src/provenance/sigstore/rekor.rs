@@ -76,11 +76,7 @@ struct SignatureRow {
 
 /// The body must name the payload, the signature and the certificate of this bundle; otherwise a
 /// proof about another signature would do.
-fn check_body(
-    body: &[u8],
-    envelope: &Envelope,
-    leaf: &Certificate,
-) -> Result<(), ProvenanceError> {
+fn check_body(body: &[u8], envelope: &Envelope, leaf: &Certificate) -> Result<(), ProvenanceError> {
     let wrong = |e: serde_json::Error| ProvenanceError::malformed("log entry", e);
     let body: Body = serde_json::from_slice(body).map_err(wrong)?;
     if (body.kind.as_str(), body.api_version.as_str()) != ("dsse", "0.0.1") {

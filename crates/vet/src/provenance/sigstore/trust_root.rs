@@ -94,10 +94,7 @@ struct SpanRow {
 impl SpanRow {
     fn span(&self) -> Span {
         let seconds = |time: jiff::Timestamp| u64::try_from(time.as_second()).unwrap_or(0);
-        Span {
-            first_s: self.start.map_or(0, seconds),
-            last_s: self.end.map_or(u64::MAX, seconds),
-        }
+        Span { first_s: self.start.map_or(0, seconds), last_s: self.end.map_or(u64::MAX, seconds) }
     }
 }
 
@@ -150,8 +147,7 @@ fn authority(row: &AuthorityRow) -> Result<Authority, ProvenanceError> {
     let rows = row.cert_chain.certificates.iter();
     let mut between: Vec<Certificate> =
         rows.map(|raw| Certificate::from_der(&raw.raw_bytes.0)).collect::<Result<_, _>>()?;
-    let root = between
-        .pop()
-        .ok_or_else(|| ProvenanceError::malformed("trust root", "an empty chain"))?;
+    let root =
+        between.pop().ok_or_else(|| ProvenanceError::malformed("trust root", "an empty chain"))?;
     Ok(Authority { roots: vec![root], between, valid: row.valid_for.span() })
 }
