@@ -201,7 +201,7 @@ mod tests {
             "tensorfow",
             "tensroflow",
             "reqeusts",
-            "panadas",
+            "panddas",
             "nunpy",
             "pytorchlightning",
             "trensformers",
