@@ -31,7 +31,7 @@ pub fn spdx(inventory: &Inventory, stamp: &Stamp) -> Value {
         ),
         model(inventory, stamp, element("ai_AIPackage", "model"), &id("supplier")),
     ];
-    let mut link = |graph: &mut Vec<Value>, kind: &str, to: Vec<String>| {
+    let link = |graph: &mut Vec<Value>, kind: &str, to: Vec<String>| {
         if !to.is_empty() {
             graph.push(with(
                 element("Relationship", &format!("relation-{kind}")),

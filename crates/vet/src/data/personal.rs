@@ -150,7 +150,7 @@ fn is_card(digits: &str) -> bool {
             (_, double) => double,
         })
         .sum();
-    !same && sum % 10 == 0
+    !same && sum.is_multiple_of(10)
 }
 
 /// Account numbers: two letters, two digits, and 11 to 30 letters and digits in groups of four.

@@ -336,8 +336,8 @@ fn difference(corpus: &Corpus, rows: &[u32]) -> f64 {
     for distance in [1, 2, 5, 11] {
         for (a, b) in rows.iter().zip(rows.iter().skip(distance)) {
             let (a, b) = (corpus.set(*a as usize), corpus.set(*b as usize));
-            let common = a.iter().filter(|word| b.binary_search(word).is_ok()).count() as f64;
-            sum += common / (a.len() + b.len()).saturating_sub(common as usize).max(1) as f64;
+            let common = a.iter().filter(|word| b.binary_search(word).is_ok()).count();
+            sum += common as f64 / (a.len() + b.len()).saturating_sub(common).max(1) as f64;
             pairs += 1.0;
         }
     }

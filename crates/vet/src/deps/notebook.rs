@@ -68,7 +68,9 @@ pub fn notebook(bytes: &[u8]) -> Vec<Remark> {
             found = text.lines().skip(1).flat_map(install::command).collect();
         }
         found.extend(commands.iter().flat_map(|command| install::command(command)));
-        found.iter_mut().for_each(|remark| remark.at = at + 1);
+        for remark in &mut found {
+            remark.at = at + 1;
+        }
         remarks.extend(found);
     }
     remarks

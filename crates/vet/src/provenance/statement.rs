@@ -127,7 +127,7 @@ fn serialization(row: &SerializationRow) -> Result<Serialization, ProvenanceErro
 fn whole(number: &serde_json::Number) -> Option<u64> {
     number.as_u64().or_else(|| {
         let float = number.as_f64()?;
-        let exact = float >= 0.0 && float < 9_007_199_254_740_992.0 && float.fract() == 0.0;
+        let exact = (0.0..9_007_199_254_740_992.0).contains(&float) && float.fract() == 0.0;
         exact.then(|| format!("{float:.0}").parse().ok())?
     })
 }
