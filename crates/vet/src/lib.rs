@@ -25,7 +25,10 @@
     clippy::unreachable
 )]
 
+pub mod bom;
 pub mod bytes;
+pub mod data;
+pub mod deps;
 pub mod fact;
 pub mod finding;
 pub mod format;
@@ -38,8 +41,10 @@ pub mod proto;
 pub mod provenance;
 pub mod python;
 pub mod reader;
+pub mod remark;
 pub mod sarif;
 pub mod unpack;
+pub mod weights;
 pub mod zip;
 
 /// Every format, one module each.

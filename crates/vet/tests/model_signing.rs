@@ -360,7 +360,7 @@ fn bundles_cut_short_or_bent_never_panic_and_never_verify() {
     let keys = Keys::read(&corpus);
     let mut tried = 0;
     for (folder, bundle) in recorded(&corpus) {
-        for at in (0..bundle.len()).step_by(37) {
+        for at in (0..bundle.len()).step_by(211) {
             let mut bent = bundle.clone();
             bent[at] ^= 1 << (at % 7);
             // A bent bundle may still verify where the byte means nothing: in white space or in

@@ -22,7 +22,7 @@ use learn::text::linear::{Example, Linear};
 use learn::text::normal::views;
 use testkit::SeededRng;
 
-const COST: f32 = 0.1;
+const COST: f32 = 0.05;
 const ROUNDS: usize = 200;
 /// Requests for something harmful, played roles and jailbreaks are other things than orders hidden
 /// in a text, though the training set files them together; they count little.
@@ -43,13 +43,7 @@ fn main() {
     let real = examples.len();
     examples.extend(synthetic(&tests, &rng));
     println!("trained on {real} rows and {} sentences of ours", examples.len() - real);
-    let linear = Linear::train(
-        &examples,
-        BUCKETS,
-        std::env::var("C").map_or(COST, |c| c.parse().unwrap()),
-        ROUNDS,
-        |below| rng.index(below),
-    );
+    let linear = Linear::train(&examples, BUCKETS, COST, ROUNDS, |below| rng.index(below));
     let linear = Linear::from_bytes(&linear.to_bytes(), BUCKETS).expect("its own bytes");
 
     let uncalibrated = Calibration { threshold: 0.0, platt: [1.0, 0.0], ordinary: Vec::new() };
@@ -94,11 +88,7 @@ fn synthetic(tests: &[TestSet], rng: &SeededRng) -> Vec<Example> {
         let fresh = sentences.into_iter().filter(fresh);
         fresh.map(move |text| Example { features: vector(&text), positive, weight: 1.0 })
     };
-    let ordinary = sentences(
-        include_str!("benign.grammar"),
-        std::env::var("P").map_or(200, |c| c.parse().unwrap()),
-        false,
-    );
+    let ordinary = sentences(include_str!("benign.grammar"), 300, false);
     ordinary.chain(sentences(include_str!("attack.grammar"), 150, true)).collect()
 }
 

@@ -69,21 +69,23 @@ fn platt(ordinary: &[f32], attacks: &[f32]) -> [f32; 2] {
         .collect();
     let (mut slope, mut offset) = (1.0_f64, ((some + 1.0) / (none + 1.0)).ln());
     for _ in 0..50 {
-        let mut g = [0.0; 2];
-        let mut h = [1e-9, 0.0, 1e-9];
+        let mut slopes = [0.0; 2];
+        let mut bends = [1e-9, 0.0, 1e-9];
         for (score, target) in &rows {
-            let p = 1.0 / (1.0 + (-(slope * score + offset)).exp());
-            let (d, w) = (p - target, (p * (1.0 - p)).max(1e-9));
-            g = [g[0] + d * score, g[1] + d];
-            h = [h[0] + w * score * score, h[1] + w * score, h[2] + w];
+            let likely = 1.0 / (1.0 + (-(slope * score + offset)).exp());
+            let (off, bend) = (likely - target, (likely * (1.0 - likely)).max(1e-9));
+            slopes = [slopes[0] + off * score, slopes[1] + off];
+            let squared = bend * score * score;
+            bends = [bends[0] + squared, bends[1] + bend * score, bends[2] + bend];
         }
-        let det = h[0] * h[2] - h[1] * h[1];
+        let det = bends[0] * bends[2] - bends[1] * bends[1];
         if det.abs() < 1e-12 {
             break;
         }
-        let (a, b) = ((h[2] * g[0] - h[1] * g[1]) / det, (h[0] * g[1] - h[1] * g[0]) / det);
-        (slope, offset) = (slope - a, offset - b);
-        if a.abs() + b.abs() < 1e-9 {
+        let by_slope = (bends[2] * slopes[0] - bends[1] * slopes[1]) / det;
+        let by_offset = (bends[0] * slopes[1] - bends[1] * slopes[0]) / det;
+        (slope, offset) = (slope - by_slope, offset - by_offset);
+        if by_slope.abs() + by_offset.abs() < 1e-9 {
             break;
         }
     }
@@ -236,7 +238,12 @@ fn windows(text: &str) -> Vec<String> {
 
 /// SHA-256, hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in Sha256::digest(bytes) {
+        let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('0');
+        text.extend([digit(byte >> 4), digit(byte & 15)]);
+    }
+    text
 }
 
 #[cfg(test)]

@@ -302,7 +302,8 @@ mod tests {
     #[test]
     fn every_disguise_has_a_reading_in_which_it_is_plain() {
         let base64 = STANDARD.encode(ATTACK);
-        let hex: String = ATTACK.bytes().map(|b| format!("{b:02x}")).collect();
+        let hex: Vec<String> = ATTACK.bytes().map(|b| format!("{b:02x}")).collect();
+        let hex = hex.concat();
         let tags: String =
             ATTACK.chars().map(|c| char::from_u32(0xe_0000 + u32::from(c)).unwrap()).collect();
         let math: String = "IGNORE"

@@ -8,9 +8,7 @@ use super::{Inventory, Stamp};
 /// The document as JSON-LD.
 pub fn spdx(inventory: &Inventory, stamp: &Stamp) -> Value {
     let id = |part: &str| format!("urn:uuid:{}#{part}", stamp.uuid);
-    let element = |kind: &str, part: &str| {
-        json!({"type": kind, "spdxId": id(part), "creationInfo": "_:creation"})
-    };
+    let element = |kind: &str, part: &str| json!({"type": kind, "spdxId": id(part), "creationInfo": "_:creation"});
     let mut graph = vec![
         json!({
             "type": "CreationInfo",
@@ -19,38 +17,53 @@ pub fn spdx(inventory: &Inventory, stamp: &Stamp) -> Value {
             "created": stamp.time,
             "createdBy": [id("ringfort")],
         }),
-        with(element("SoftwareAgent", "ringfort"), &json!({
-            "name": format!("ringfort {}", stamp.program),
-        })),
-        with(element("Organization", "supplier"), &json!({
-            "name": inventory.supplier.as_deref().unwrap_or("NOASSERTION"),
-        })),
+        with(
+            element("SoftwareAgent", "ringfort"),
+            &json!({
+                "name": format!("ringfort {}", stamp.program),
+            }),
+        ),
+        with(
+            element("Organization", "supplier"),
+            &json!({
+                "name": inventory.supplier.as_deref().unwrap_or("NOASSERTION"),
+            }),
+        ),
         model(inventory, stamp, element("ai_AIPackage", "model"), &id("supplier")),
     ];
-    let mut link = |graph: &mut Vec<Value>, kind: &str, to: Vec<String>| {
+    let link = |graph: &mut Vec<Value>, kind: &str, to: Vec<String>| {
         if !to.is_empty() {
-            graph.push(with(element("Relationship", &format!("relation-{kind}")), &json!({
-                "from": id("model"), "to": to, "relationshipType": kind,
-            })));
+            graph.push(with(
+                element("Relationship", &format!("relation-{kind}")),
+                &json!({
+                    "from": id("model"), "to": to, "relationshipType": kind,
+                }),
+            ));
         }
     };
     let mut files = Vec::new();
     for (at, file) in inventory.files.iter().enumerate() {
         files.push(id(&format!("file-{at}")));
-        graph.push(with(element("software_File", &format!("file-{at}")), &json!({
-            "name": file.path,
-            "verifiedUsing": [hash(&file.sha256)],
-            "comment": format!("{}; ringfort: {}", file.format, file.verdict),
-        })));
+        graph.push(with(
+            element("software_File", &format!("file-{at}")),
+            &json!({
+                "name": file.path,
+                "verifiedUsing": [hash(&file.sha256)],
+                "comment": format!("{}; ringfort: {}", file.format, file.verdict),
+            }),
+        ));
     }
     let mut data = Vec::new();
     for (at, set) in inventory.data.iter().enumerate() {
         data.push(id(&format!("data-{at}")));
-        graph.push(with(element("dataset_DatasetPackage", &format!("data-{at}")), &json!({
-            "name": set.name,
-            "dataset_datasetType": ["noAssertion"],
-            "software_primaryPurpose": "data",
-        })));
+        graph.push(with(
+            element("dataset_DatasetPackage", &format!("data-{at}")),
+            &json!({
+                "name": set.name,
+                "dataset_datasetType": ["noAssertion"],
+                "software_primaryPurpose": "data",
+            }),
+        ));
     }
     let mut packages = Vec::new();
     for (at, package) in inventory.packages.iter().enumerate() {
@@ -63,24 +76,30 @@ pub fn spdx(inventory: &Inventory, stamp: &Stamp) -> Value {
     link(&mut graph, "trainedOn", data);
     link(&mut graph, "dependsOn", packages);
     licence(inventory, &mut graph, &element, &id);
-    graph.push(with(element("SpdxDocument", "document"), &json!({
-        "name": format!("{} bill of materials", inventory.name),
-        "profileConformance": ["core", "software", "ai", "dataset", "simpleLicensing"],
-        "rootElement": [id("model")],
-    })));
+    graph.push(with(
+        element("SpdxDocument", "document"),
+        &json!({
+            "name": format!("{} bill of materials", inventory.name),
+            "profileConformance": ["core", "software", "ai", "dataset", "simpleLicensing"],
+            "rootElement": [id("model")],
+        }),
+    ));
     json!({"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": graph})
 }
 
 fn model(inventory: &Inventory, stamp: &Stamp, element: Value, supplier: &str) -> Value {
     // The AI profile wants a version, a place and a time of release: unknown ones are said so.
     let none = "NOASSERTION";
-    let mut package = with(element, &json!({
-        "name": inventory.name,
-        "software_packageVersion": inventory.version.as_deref().unwrap_or(none),
-        "software_primaryPurpose": "model",
-        "suppliedBy": supplier,
-        "comment": format!("inventoried {}", stamp.time),
-    }));
+    let mut package = with(
+        element,
+        &json!({
+            "name": inventory.name,
+            "software_packageVersion": inventory.version.as_deref().unwrap_or(none),
+            "software_primaryPurpose": "model",
+            "suppliedBy": supplier,
+            "comment": format!("inventoried {}", stamp.time),
+        }),
+    );
     let text = |value: &Option<String>| value.clone().map(|value| json!([value]));
     put(&mut package, "software_downloadLocation", inventory.origin.clone().map(Value::from));
     put(&mut package, "ai_domain", text(&inventory.task));
@@ -97,15 +116,22 @@ fn licence(
 ) {
     let model = inventory.licence.iter().map(|licence| (id("model"), licence));
     let data = inventory.data.iter().enumerate();
-    let data = data.filter_map(|(at, set)| Some((id(&format!("data-{at}")), set.licence.as_ref()?)));
+    let data =
+        data.filter_map(|(at, set)| Some((id(&format!("data-{at}")), set.licence.as_ref()?)));
     for (at, (from, expression)) in model.chain(data).enumerate() {
         let part = format!("licence-{at}");
-        graph.push(with(element("simplelicensing_LicenseExpression", &part), &json!({
-            "simplelicensing_licenseExpression": expression,
-        })));
-        graph.push(with(element("Relationship", &format!("{part}-of")), &json!({
-            "from": from, "to": [id(&part)], "relationshipType": "hasDeclaredLicense",
-        })));
+        graph.push(with(
+            element("simplelicensing_LicenseExpression", &part),
+            &json!({
+                "simplelicensing_licenseExpression": expression,
+            }),
+        ));
+        graph.push(with(
+            element("Relationship", &format!("{part}-of")),
+            &json!({
+                "from": from, "to": [id(&part)], "relationshipType": "hasDeclaredLicense",
+            }),
+        ));
     }
 }
 

@@ -40,11 +40,10 @@ fn signature(text: &str) -> [u32; HASHES] {
         for slot in &mut least {
             // SplitMix64: one independent hash after the other from one shingle.
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let [a, b, c, d, ..] = (z ^ (z >> 31)).to_le_bytes();
-            *slot = (*slot).min(u32::from_le_bytes([a, b, c, d]));
+            let mut mixed = state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *slot = (*slot).min(u32::try_from(mixed >> 32).unwrap_or(u32::MAX));
         }
     }
     least
@@ -156,7 +155,8 @@ mod tests {
     use super::*;
 
     fn text(seed: usize) -> String {
-        (0..40).map(|i| format!("w{} ", (seed * 7919 + i * i * 31) % 5003)).collect()
+        let word = |i: usize| format!("w{} ", (seed * 7919 + i * i * 31) % 5003);
+        (0..40).map(word).collect::<Vec<_>>().concat()
     }
 
     #[test]

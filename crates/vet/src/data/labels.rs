@@ -125,7 +125,9 @@ impl Bayes {
         }
         let calm = (set.len().max(1) as f64).sqrt();
         let best = scores.iter().copied().fold(f64::MIN, f64::max);
-        scores.iter_mut().for_each(|score| *score = ((*score - best) / calm).exp());
+        for score in &mut scores {
+            *score = ((*score - best) / calm).exp();
+        }
         let sum: f64 = scores.iter().sum();
         scores.into_iter().map(|score| score / sum).collect()
     }

@@ -150,7 +150,7 @@ fn is_card(digits: &str) -> bool {
             (_, double) => double,
         })
         .sum();
-    !same && sum % 10 == 0
+    !same && sum.is_multiple_of(10)
 }
 
 /// Account numbers: two letters, two digits, and 11 to 30 letters and digits in groups of four.
@@ -200,7 +200,8 @@ fn named_secrets(text: &str, row: usize, remarks: &mut Vec<Remark>) {
         let Some((name, value)) = line.split_once(['=', ':']) else { continue };
         let name = name.to_ascii_lowercase().replace('-', "_");
         let value = value.trim().trim_matches(['"', '\'', ',', ';', ' ']);
-        let one_word = !value.contains(char::is_whitespace) && !value.contains(['(', '{', '<', '$']);
+        let one_word =
+            !value.contains(char::is_whitespace) && !value.contains(['(', '{', '<', '$']);
         if NAMES.iter().any(|known| name.trim_end().ends_with(known))
             && one_word
             && value.len() >= 12

@@ -130,7 +130,8 @@ impl Corpus {
         let look = |row: &u32| {
             let mut scores = prior.clone();
             for word in self.set(*row as usize) {
-                for (score, log) in scores.iter_mut().zip(evidence.get(word).into_iter().flatten()) {
+                for (score, log) in scores.iter_mut().zip(evidence.get(word).into_iter().flatten())
+                {
                     *score += log;
                 }
             }
@@ -226,8 +227,7 @@ fn pull(corpus: &Corpus, rows: &[u32]) -> Option<(f64, usize, f64)> {
         if low <= chance {
             continue;
         }
-        let nats =
-            low * (low / chance).ln() + (1.0 - low) * ((1.0 - low) / (1.0 - chance)).ln();
+        let nats = low * (low / chance).ln() + (1.0 - low) * ((1.0 - low) / (1.0 - chance)).ln();
         if best.is_none_or(|(known, _, _)| nats > known) {
             best = Some((nats, class, share));
         }
@@ -336,8 +336,8 @@ fn difference(corpus: &Corpus, rows: &[u32]) -> f64 {
     for distance in [1, 2, 5, 11] {
         for (a, b) in rows.iter().zip(rows.iter().skip(distance)) {
             let (a, b) = (corpus.set(*a as usize), corpus.set(*b as usize));
-            let common = a.iter().filter(|word| b.binary_search(word).is_ok()).count() as f64;
-            sum += common / (a.len() + b.len()).saturating_sub(common as usize).max(1) as f64;
+            let common = a.iter().filter(|word| b.binary_search(word).is_ok()).count();
+            sum += common as f64 / (a.len() + b.len()).saturating_sub(common).max(1) as f64;
             pairs += 1.0;
         }
     }

@@ -34,7 +34,7 @@ fn python_repr(bytes: &[u8]) -> String {
                 }
                 text.push(char::from(*byte));
             }
-            _ => text.push_str(&format!("\\x{byte:02x}")),
+            _ => text.extend(["\\x", &hex::encode([*byte])]),
         }
     }
     text.push(quote);

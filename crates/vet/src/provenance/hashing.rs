@@ -23,7 +23,7 @@ impl Engine {
         match hash {
             HashType::Sha256 => Self::Sha256(Sha256::new()),
             HashType::Blake2b => Self::Blake2b(Box::new(Blake2b512::new())),
-            HashType::Blake3 => Self::Blake3(Box::new(blake3::Hasher::new())),
+            HashType::Blake3 => Self::Blake3(Box::default()),
         }
     }
 

@@ -86,7 +86,7 @@ fn read_v1(statement: Statement) -> Result<Manifest, ProvenanceError> {
     let mut all = Sha256::new();
     let mut resources = Vec::with_capacity(predicate.resources.len());
     for row in predicate.resources {
-        let digest = digest(&row.algorithm, &row.digest)?;
+        let digest = digest(hash_of(&row.algorithm, &serialization)?, &row.digest)?;
         all.update(&digest.bytes);
         resources.push(Resource { name: row.name, digest });
     }
@@ -127,9 +127,19 @@ fn serialization(row: &SerializationRow) -> Result<Serialization, ProvenanceErro
 fn whole(number: &serde_json::Number) -> Option<u64> {
     number.as_u64().or_else(|| {
         let float = number.as_f64()?;
-        let exact = float >= 0.0 && float < 9_007_199_254_740_992.0 && float.fract() == 0.0;
+        let exact = (0.0..9_007_199_254_740_992.0).contains(&float) && float.fract() == 0.0;
         exact.then(|| format!("{float:.0}").parse().ok())?
     })
+}
+
+/// The hash of a row. That of a shard is called `sha256-sharded-1000`, after the size of shards.
+fn hash_of<'a>(algorithm: &'a str, how: &Serialization) -> Result<&'a str, ProvenanceError> {
+    let Method::Shards { bytes } = how.method else { return Ok(algorithm) };
+    match algorithm.split_once("-sharded-") {
+        None => Ok(algorithm),
+        Some((hash, size)) if size.parse() == Ok(bytes) => Ok(hash),
+        Some(_) => Err(ProvenanceError::refused("a shard has another size than the others")),
+    }
 }
 
 fn digest(algorithm: &str, hex: &str) -> Result<Digest, ProvenanceError> {
@@ -140,17 +150,21 @@ fn digest(algorithm: &str, hex: &str) -> Result<Digest, ProvenanceError> {
 
 /// The statement about a manifest, ready to be signed.
 pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
+    let how = manifest.serialization();
+    let sharded = match how.method {
+        Method::Files => String::new(),
+        Method::Shards { bytes } => format!("-sharded-{bytes}"),
+    };
     let mut all = Sha256::new();
     let mut rows = Vec::with_capacity(manifest.resources().len());
     for resource in manifest.resources() {
         all.update(&resource.digest.bytes);
         rows.push(ResourceRow {
             name: resource.name.clone(),
-            algorithm: resource.digest.algorithm.name().to_owned(),
+            algorithm: format!("{}{sharded}", resource.digest.algorithm.name()),
             digest: hex::encode(&resource.digest.bytes),
         });
     }
-    let how = manifest.serialization();
     let serialization = SerializationRow {
         method: if how.method == Method::Files { "files" } else { "shards" }.to_owned(),
         hash_type: how.hash.name().to_owned(),
