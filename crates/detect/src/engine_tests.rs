@@ -153,6 +153,19 @@ fn what_is_in_an_open_case_is_not_learned_and_what_is_expected_is() {
 }
 
 #[test]
+fn what_was_learned_can_be_looked_at() {
+    let mut engine = settled(24 * 9);
+    attack(&mut engine, "c", 24 * 9);
+    engine.finish();
+    let device = engine.device("c").unwrap();
+    assert_eq!(device.habits[0].text, "kind of event: test 2004 0 ");
+    assert!(device.habits.iter().any(|habit| habit.text == "alert: daily"));
+    assert!(!device.habits.iter().any(|habit| habit.text.contains("wipe")), "not learned");
+    assert!(engine.fleet().tokens_admitted > 0);
+    assert_eq!(engine.device("nobody"), None);
+}
+
+#[test]
 fn a_verdict_of_a_case_that_never_was_is_an_error() {
     let error = settled(1).verdict("0000", Verdict::True).unwrap_err();
     assert_eq!(error.to_string(), "there is no case `0000`");
