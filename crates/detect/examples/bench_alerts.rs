@@ -5,6 +5,9 @@
 //! the other tenants' streams, unlabelled and with their attacks in them. Those scores are
 //! cross-fitted: each of the other tenants is replayed under a prior of the rest.
 //!
+//! With `--prior FILE` it measures nothing, and writes the prior of all tenants together, with
+//! cross-fitted scores and their origin.
+//!
 //! A case is true if one of its hosts has, in its hours, an alert whose event label names an attack
 //! step (neither `false_positive` nor `-`).
 
@@ -67,6 +70,13 @@ fn main() {
         );
     }
     let layers = Layers::default();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, path] = arguments.as_slice()
+        && flag == "--prior"
+    {
+        write_prior(&tenants, &sorts, path);
+        return;
+    }
     let full = leave_one_out(&tenants, &sorts, layers);
     println!("\nalpha curve (false cases a day that are promised at most; cap 1 a day):");
     for alpha in [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0] {
@@ -249,6 +259,22 @@ fn leave_one_out(tenants: &[Tenant], sorts: &Sorts, layers: Layers) -> Vec<Prior
         all.push(prior.with_scores(calibration));
     }
     all
+}
+
+/// Writes the prior of all tenants.
+fn write_prior(tenants: &[Tenant], sorts: &Sorts, path: &str) {
+    let mut calibration = Vec::new();
+    for (at, tenant) in tenants.iter().enumerate() {
+        let rest = tenants.iter().enumerate().filter(|(other, _)| *other != at);
+        let prior = prior_of(rest.map(|(_, tenant)| tenant), sorts);
+        calibration.extend(scores(tenant, sorts, &prior, Layers::default()));
+    }
+    let prior = prior_of(tenants.iter(), sorts).with_scores(calibration);
+    let written = prior.to_json().map_err(|error| error.to_string());
+    match written.and_then(|json| std::fs::write(path, json).map_err(|error| error.to_string())) {
+        Ok(()) => println!("wrote `{path}`"),
+        Err(error) => println!("`{path}` was not written: {error}"),
+    }
 }
 
 #[derive(Default)]

@@ -101,20 +101,17 @@ fn points(name: &str) -> Option<Split> {
     Some(Split { name: name.to_owned(), train, test })
 }
 
-/// An array of NumPy's format 1.0 in C order: its columns, and its values as floats.
+/// An array of NumPy's format 1.0: its columns, and its values row by row as floats.
 fn npy(bytes: &[u8]) -> Option<(usize, Vec<f64>)> {
     let length = usize::from(u16::from_le_bytes(*bytes.get(8..)?.first_chunk::<2>()?));
     let header = std::str::from_utf8(bytes.get(10..10 + length)?).ok()?;
-    if header.contains("'fortran_order': True") {
-        return None;
-    }
     let shape = header.split_once("'shape': (")?.1.split_once(')')?.0;
     let columns = shape.split(',').nth(1).and_then(|part| part.trim().parse().ok()).unwrap_or(1);
     let data = bytes.get(10 + length..)?;
     let values =
         |width: usize, read: &dyn Fn(&[u8]) -> f64| data.chunks_exact(width).map(read).collect();
     let descr = header.split_once("'descr': '")?.1.split_once('\'')?.0;
-    let values = match descr {
+    let values: Vec<f64> = match descr {
         "<f8" => values(8, &|b| b.first_chunk().map_or(0.0, |b| f64::from_le_bytes(*b))),
         "<i8" => values(8, &|b| b.first_chunk().map_or(0.0, |b| i64::from_le_bytes(*b) as f64)),
         "<i4" => values(4, &|b| b.first_chunk().map_or(0.0, |b| i32::from_le_bytes(*b).into())),
@@ -123,6 +120,11 @@ fn npy(bytes: &[u8]) -> Option<(usize, Vec<f64>)> {
         "|i1" => values(1, &|b| b.first_chunk().map_or(0.0, |b| i8::from_le_bytes(*b).into())),
         _ => return None,
     };
+    if header.contains("'fortran_order': True") {
+        let rows = values.len() / columns;
+        let by_row = (0..rows).flat_map(|row| (0..columns).map(move |column| column * rows + row));
+        return Some((columns, by_row.map(|at| values[at]).collect()));
+    }
     Some((columns, values))
 }
 

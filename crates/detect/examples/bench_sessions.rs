@@ -38,14 +38,16 @@ fn main() {
     let only: Option<String> = std::env::args().nth(1);
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     if let Some(hdfs) = hdfs().filter(|_| wanted("hdfs")) {
-        hdfs_rows(&hdfs, &mut rows);
-        ablation(&hdfs);
+        hdfs_rows(&hdfs, Admission::OPEN, "clean training", &mut rows);
+        hdfs_rows(&hdfs, Admission::default(), "with admission", &mut rows);
         poison(&hdfs, 0.02, &mut rows);
+        ablation(&hdfs);
     }
     if let Some(adfa) = adfa().filter(|_| wanted("adfa")) {
-        adfa_rows(&adfa, &mut rows);
-        ablation(&adfa);
+        adfa_rows(&adfa, Admission::OPEN, "clean training", &mut rows);
+        adfa_rows(&adfa, Admission::default(), "with admission", &mut rows);
         poison(&adfa, 0.03, &mut rows);
+        ablation(&adfa);
     }
     Table(&rows).print();
 }
@@ -56,9 +58,9 @@ fn config(recording: &Recording, admission: Admission, role_hosts: u32) -> Sessi
     SessionConfig { sequence, ..SessionConfig::default() }
 }
 
-fn hdfs_rows(hdfs: &Recording, rows: &mut Vec<Row>) {
+fn hdfs_rows(hdfs: &Recording, admission: Admission, how: &str, rows: &mut Vec<Row>) {
     let detector = SessionDetector::train(
-        config(hdfs, Admission::default(), HOSTS),
+        config(hdfs, admission, HOSTS),
         &deal(&hdfs.train, HOSTS, &mut Seeded(1)),
     );
     let known: HashSet<&Vec<u32>> = hdfs.train.iter().collect();
@@ -73,17 +75,17 @@ fn hdfs_rows(hdfs: &Recording, rows: &mut Vec<Row>) {
             sessions.iter().filter(keep).map(|session| stide.score(session)).collect()
         };
         let their_auc = auc(&peer(&hdfs.normal), &peer(&hdfs.attack));
-        println!("HDFS {name}: {} normal, {} abnormal", normal.len(), attack.len());
+        println!("HDFS {name}, {how}: {} normal, {} abnormal", normal.len(), attack.len());
         for alpha in [1e-2, 3e-3, 1e-3, 3e-4, 1e-4] {
             let (f1, precision, recall) = f1(&detector, &normal, &attack, alpha);
             println!("  p <= {alpha:<6} F1 {f1:.4} precision {precision:.4} recall {recall:.4}");
         }
         let (at_goal, ..) = f1(&detector, &normal, &attack, HDFS_P);
         rows.push(
-            Row::min(&format!("HDFS {name}, AUC"), auc(&normal, &attack), 0.999)
+            Row::min(&format!("HDFS {name}, {how}, AUC"), auc(&normal, &attack), 0.999)
                 .beside("STIDE", their_auc),
         );
-        rows.push(Row::min(&format!("HDFS {name}, F1 at p <= {HDFS_P}"), at_goal, 0.985));
+        rows.push(Row::min(&format!("HDFS {name}, {how}, F1 at p <= {HDFS_P}"), at_goal, 0.985));
     }
 }
 
@@ -102,9 +104,9 @@ fn f1(detector: &SessionDetector, normal: &[f64], attack: &[f64], alpha: f64) ->
     (2.0 * precision * recall / (precision + recall).max(1e-9), precision, recall)
 }
 
-fn adfa_rows(adfa: &Recording, rows: &mut Vec<Row>) {
+fn adfa_rows(adfa: &Recording, admission: Admission, how: &str, rows: &mut Vec<Row>) {
     let detector = SessionDetector::train(
-        config(adfa, Admission::OPEN, HOSTS),
+        config(adfa, admission, HOSTS),
         &deal(&adfa.train, HOSTS, &mut Seeded(1)),
     );
     let scores = |sessions: &[Vec<u32>]| -> Vec<f64> {
@@ -119,7 +121,7 @@ fn adfa_rows(adfa: &Recording, rows: &mut Vec<Row>) {
     for (family, score) in adfa.families.iter().zip(&attack) {
         by_family.entry(family).or_default().push(*score);
     }
-    println!("ADFA-LD: {} normal, {} attack traces", normal.len(), attack.len());
+    println!("ADFA-LD, {how}: {} normal, {} attack traces", normal.len(), attack.len());
     for (family, scores) in by_family {
         let (auc, tpr) = (auc(&normal, &scores), tpr_at(&normal, &scores, 0.05));
         println!("  {family:<12} AUC {auc:.3}, TPR at 5 % {tpr:.3}");
@@ -127,11 +129,11 @@ fn adfa_rows(adfa: &Recording, rows: &mut Vec<Row>) {
     println!("  TPR at 1 % {:.3}", tpr_at(&normal, &attack, 0.01));
     let (peer_normal, peer_attack) = (peer(&adfa.normal), peer(&adfa.attack));
     rows.push(
-        Row::min("ADFA-LD AUC", auc(&normal, &attack), 0.90)
+        Row::min(&format!("ADFA-LD {how}, AUC"), auc(&normal, &attack), 0.90)
             .beside("STIDE", auc(&peer_normal, &peer_attack)),
     );
     rows.push(
-        Row::min("ADFA-LD TPR at 5 % FPR", tpr_at(&normal, &attack, 0.05), 0.45)
+        Row::min(&format!("ADFA-LD {how}, TPR at 5 % FPR"), tpr_at(&normal, &attack, 0.05), 0.45)
             .beside("STIDE", tpr_at(&peer_normal, &peer_attack, 0.05)),
     );
 }

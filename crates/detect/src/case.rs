@@ -155,7 +155,7 @@ impl DetectedCase {
         hosts.dedup();
         let things = self.events.len();
         let mut told = vec![format!(
-            "{things} {} new or rare on {}; how often each came is not counted.",
+            "{things} {} new or rare on {}; each counts once, however often it came.",
             if things == 1 { "thing was" } else { "things were" },
             if let [host] = hosts.as_slice() {
                 (*host).to_owned()

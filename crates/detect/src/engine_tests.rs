@@ -96,7 +96,9 @@ fn volume_is_not_in_the_score() {
         engine.finish();
         engine.take_cases()[0].score
     };
-    assert!((score(1) - score(50)).abs() < 1e-6);
+    let (once, often) = (score(1), score(50));
+    assert!(often < 1.5 * once, "a burst and an odd course are one token each: {once} {often}");
+    assert!((score(500) - often).abs() < 1e-6, "and ten times as much is no more");
 }
 
 #[test]
@@ -148,6 +150,19 @@ fn what_is_in_an_open_case_is_not_learned_and_what_is_expected_is() {
     assert!(!run(Some(Verdict::True)));
     assert!(run(Some(Verdict::Expected)));
     assert!(run(Some(Verdict::False)));
+}
+
+#[test]
+fn what_was_learned_can_be_looked_at() {
+    let mut engine = settled(24 * 9);
+    attack(&mut engine, "c", 24 * 9);
+    engine.finish();
+    let device = engine.device("c").unwrap();
+    assert_eq!(device.habits[0].text, "kind of event: test 2004 0 ");
+    assert!(device.habits.iter().any(|habit| habit.text == "alert: daily"));
+    assert!(!device.habits.iter().any(|habit| habit.text.contains("wipe")), "not learned");
+    assert!(engine.fleet().tokens_admitted > 0);
+    assert_eq!(engine.device("nobody"), None);
 }
 
 #[test]

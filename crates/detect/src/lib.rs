@@ -12,6 +12,7 @@
 //! | [`cases`], [`mod@case`] | what belongs together, and how it is told |
 //! | [`budget`] | how many cases a tenant gets, and what the others were |
 //! | [`engine`] | all of it, in one way from event to case |
+//! | [`view`] | what was learned, for a page |
 //! | [`snapshot`] | baselines that survive a restart |
 //!
 //! Architecture invariant: no I/O, no clock; a detector sees events only as [`Observed`].
@@ -28,6 +29,7 @@ pub mod prior;
 pub mod sigma;
 pub mod snapshot;
 pub mod tokens;
+pub mod view;
 pub mod window;
 
 pub use budget::{BudgetConfig, BudgetReport};
@@ -36,3 +38,4 @@ pub use engine::{Engine, EngineConfig, RuleLevel, RuleMatch, UnknownCase};
 pub use observed::Observed;
 pub use prior::Prior;
 pub use snapshot::SnapshotError;
+pub use view::{DeviceView, FleetView};

@@ -113,6 +113,11 @@ impl HostSketch {
         self.tokens.is_empty()
     }
 
+    /// The lower half of each token's number, and the windows that held it.
+    pub fn entries(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
+        self.tokens.iter().map(|(token, entry)| (*token, entry.windows))
+    }
+
     /// Windows that held the token.
     pub fn windows_with(&self, token: u64) -> u32 {
         self.tokens.get(&narrow(token)).map_or(0, |entry| u32::from(entry.windows))
