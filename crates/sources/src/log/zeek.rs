@@ -111,13 +111,13 @@ impl<'a> Entry<'a> {
     /// An event between the two ends of a connection.
     fn between(&self, class_uid: u32, activity_id: u32) -> Event {
         let protocol = self.text("proto");
+        let connection = connection(protocol, self.direction()).text("uid", self.text("uid"));
+        // Two classes of the schema have no place for it.
+        let has_connection = !matches!(class_uid, class::AUTHENTICATION | class::EMAIL);
         Event::new(class_uid, activity_id, self.time_ms, PRODUCT).with(|body| {
             body.object("src_endpoint", endpoint(self.text("id.orig_h"), self.int("id.orig_p")))
                 .object("dst_endpoint", endpoint(self.text("id.resp_h"), self.int("id.resp_p")))
-                .object(
-                    "connection_info",
-                    connection(protocol, self.direction()).text("uid", self.text("uid")),
-                )
+                .object("connection_info", has_connection.then_some(connection))
         })
     }
 
@@ -289,7 +289,8 @@ impl<'a> Entry<'a> {
             |key: &str, own: &str| self.items(key).first().copied().or_else(|| self.text(own));
         let (source, target) = (ends("tx_hosts", "id.orig_h"), ends("rx_hosts", "id.resp_h"));
         Event::new(class::NETWORK, 6, self.time_ms, PRODUCT).with(|body| {
-            body.object("file", seen)
+            // Network Activity has no place for a file.
+            body.object("unmapped", Object::new().object("file", seen))
                 .object("src_endpoint", endpoint(source, None))
                 .object("dst_endpoint", endpoint(target, None))
         })

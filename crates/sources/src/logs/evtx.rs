@@ -87,7 +87,8 @@ impl Reader<'_> {
     }
 
     fn chunk(&mut self, mut bytes: Vec<u8>, sink: &mut Sink<'_>) -> ControlFlow<()> {
-        if bytes.iter().all(|byte| *byte == 0) {
+        let is_chunk = bytes.starts_with(CHUNK_MAGIC);
+        if !is_chunk && bytes.iter().all(|byte| *byte == 0) {
             // Room that was set aside and never used.
             return ControlFlow::Continue(());
         }
@@ -95,7 +96,7 @@ impl Reader<'_> {
             self.bad("the file ends inside a chunk");
             bytes.resize(EVTX_CHUNK_BYTES, 0);
         }
-        if !bytes.starts_with(CHUNK_MAGIC) {
+        if !is_chunk {
             self.bad("`ElfChnk` is missing");
             return ControlFlow::Continue(());
         }

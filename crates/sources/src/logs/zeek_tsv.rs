@@ -52,6 +52,8 @@ struct Log {
     empty: String,
     unset: String,
     path: String,
+    /// When the log was begun: the time of entries that have no `ts`.
+    open_ms: Option<i64>,
     columns: Vec<(String, Kind)>,
 }
 
@@ -63,6 +65,7 @@ impl Default for Log {
             empty: "(empty)".into(),
             unset: "-".into(),
             path: String::new(),
+            open_ms: None,
             columns: Vec::new(),
         }
     }
@@ -104,6 +107,7 @@ impl Log {
             "empty_field" => value.clone_into(&mut self.empty),
             "unset_field" => value.clone_into(&mut self.unset),
             "path" => value.clone_into(&mut self.path),
+            "open" => self.open_ms = opened_ms(value),
             "fields" => {
                 let names = value.split(self.separator).take(COLUMNS_MAX);
                 self.columns = names.map(|name| (name.to_owned(), Kind::Text)).collect();
@@ -122,7 +126,7 @@ impl Log {
             return Err("no `#fields` came before it");
         }
         let mut raw = Map::with_capacity(self.columns.len());
-        let mut time_ms = None;
+        let mut time_ms = self.open_ms;
         let mut values = line.split(self.separator);
         for (name, kind) in &self.columns {
             let value = values.next().ok_or("it has fewer columns than `#fields`")?;
@@ -162,6 +166,12 @@ impl Log {
             None => Value::String(unescaped(text)),
         }
     }
+}
+
+/// `2026-03-01-08-00-00`.
+fn opened_ms(text: &str) -> Option<i64> {
+    let (date, clock) = text.split_at_checked(10)?;
+    time::iso(&format!("{date} {}", clock.strip_prefix('-')?.replace('-', ":")), 0)
 }
 
 /// `\x09`, or the character itself.
@@ -225,6 +235,14 @@ mod tests {
         assert_eq!((&raw["rcode"], &raw["AA"]), (&0.into(), &true.into()));
         assert_eq!((records[0].time_ms, records[0].class_uid), (1_772_352_000_500, 4_003));
         assert!(!records[1].raw.contains_key("query"));
+    }
+
+    #[test]
+    fn an_entry_without_time_has_the_time_at_which_the_log_was_begun() {
+        let (records, _) = read_all(
+            "#path\tloaded_scripts\n#open\t2026-03-01-08-00-00\n#fields\tname\n#types\tstring\nx\n",
+        );
+        assert_eq!(records[0].time_ms, 1_772_352_000_000);
     }
 
     #[test]

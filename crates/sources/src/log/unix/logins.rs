@@ -20,9 +20,15 @@ pub(super) fn event(message: &Message<'_>, product: Product) -> Option<Event> {
     }?;
     let service = Object::new().text("name", login.service.unwrap_or(message.program));
     let by = login.by.and_then(|name| user(name, None, None));
-    let actor = Object::new()
-        .object("process", message.process().text("cmd_line", login.command.as_deref()))
-        .object("user", by);
+    // sudo of some distributions does not tell its process; its command is worth a place.
+    let actor = match (&login.command, message.pid) {
+        (None, None) => message.writer(by),
+        (command, pid) => {
+            let process = message.process().int("pid", pid.unwrap_or(0));
+            let process = process.text("cmd_line", command.as_deref());
+            Object::new().object("process", process).object("user", by)
+        }
+    };
     Some(message.of(class::AUTHENTICATION, login.activity_id, product).with(|body| {
         body.object("user", required_user(login.user.and_then(|name| user(name, None, None))))
             .object("actor", actor)

@@ -257,7 +257,7 @@ fn object(fields: Fields<'_>) -> Event {
             })
         }
         kind => {
-            let resource = Object::new().text("name", name).text("type", kind);
+            let resource = Object::new().text("name", name).text("type", kind).int("type_id", 0);
             fields
                 .of(class::WINDOWS_RESOURCE, 1)
                 .with(|body| body.object("win_resource", resource).object("actor", subject(fields)))
