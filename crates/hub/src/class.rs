@@ -7,13 +7,13 @@ use spine::MachineClass;
 /// A port that tells something: its number, the class it speaks for, and what it is.
 const PORTS: [(u64, MachineClass, &str); 17] = [
     (104, MachineClass::Medical, "DICOM, medical images"),
-    (11112, MachineClass::Medical, "DICOM, medical images"),
+    (11_112, MachineClass::Medical, "DICOM, medical images"),
     (2575, MachineClass::Medical, "HL7, medical messages"),
     (502, MachineClass::ProcessControl, "Modbus, process control"),
-    (47808, MachineClass::ProcessControl, "BACnet, building control"),
-    (20000, MachineClass::ProcessControl, "DNP3, process control"),
+    (47_808, MachineClass::ProcessControl, "BACnet, building control"),
+    (20_000, MachineClass::ProcessControl, "DNP3, process control"),
     (102, MachineClass::ProcessControl, "S7, process control"),
-    (44818, MachineClass::ProcessControl, "EtherNet/IP, process control"),
+    (44_818, MachineClass::ProcessControl, "EtherNet/IP, process control"),
     (9100, MachineClass::Workstation, "a printer"),
     (631, MachineClass::Workstation, "printing"),
     (445, MachineClass::Server, "shared files (SMB)"),

@@ -60,6 +60,8 @@ pub const NAME_CHARS_MAX: usize = 60;
 pub const COMMENT_CHARS_MAX: usize = 2_000;
 /// Characters of foreign text (a package's name, a line of a log) that are shown in one place.
 pub const FOREIGN_CHARS_MAX: usize = 600;
+/// The same for one line of a list.
+pub const FOREIGN_LINE_CHARS_MAX: usize = 160;
 /// Items of a list on one page.
 pub const PAGE_ITEMS: u32 = 50;
 /// Jobs that run at once.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use spine::{Case, Priority};
 
-use super::foreign::Foreign;
+use super::foreign::Short;
 use super::words;
 use crate::web::Ask;
 
@@ -37,12 +37,12 @@ pub fn case_row(case: &Case, machine: Option<&str>, now_ms: i64) -> Markup {
         li.row {
             div.row-tag { (when_tag(case.priority)) }
             div.row-main {
-                a.row-title href={ "/cases/" (case.id) } { (Foreign(&case.title)) }
+                a.row-title href={ "/cases/" (case.id) } { (Short(&case.title)) }
                 @if let Some(why) = case.explanation.first() {
-                    p.row-text { (Foreign(why)) }
+                    p.row-text { (Short(why)) }
                 }
                 p.row-meta {
-                    @if let Some(machine) = machine { (Foreign(machine)) " · " }
+                    @if let Some(machine) = machine { (Short(machine)) " · " }
                     (words::state(case.state)) " · since " (time(case.created_ms, now_ms))
                 }
             }
@@ -98,7 +98,7 @@ pub fn pager(path: &str, query: &str, offset: u32, shown: usize, page: u32) -> M
     };
     html! {
         @if offset > 0 || more {
-            nav.pager aria-label="Pages" {
+            nav.pager aria-label="More of the list" {
                 @if offset > 0 { (link(offset.saturating_sub(page), "← before")) }
                 @if more { (link(offset + page, "more →")) }
             }

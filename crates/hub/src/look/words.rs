@@ -125,6 +125,12 @@ pub fn receipt(kind: &str) -> &'static str {
     }
 }
 
+/// A line that begins with a capital letter.
+pub fn sentence(line: &str) -> String {
+    let mut rest = line.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
 /// A number of things: `1 machine`, `2 machines`.
 pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

@@ -42,7 +42,7 @@ pub fn look(hub: &Hub, settings: &Settings) -> Result<(), Oops> {
 /// Whether something that is urgent waits for too long.
 fn is_escalated(case: &Case, watch: &Watch, settings: &Settings, now_ms: i64) -> bool {
     let after_ms = i64::from(settings.escalate_minutes) * 60_000;
-    let from_ms = watch.wait_until_ms.map_or(watch.first_ms + after_ms, |until| until);
+    let from_ms = watch.wait_until_ms.unwrap_or(watch.first_ms + after_ms);
     case.priority == Priority::Immediate
         && settings.escalate_minutes > 0
         && watch.taken_ms.is_none()

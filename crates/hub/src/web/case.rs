@@ -101,7 +101,7 @@ fn proposed(ask: &Ask<'_>, known: &Known) -> Markup {
     match &known.proposal {
         Some((proposal, plan)) => html! {
             div.card {
-                h3 { (Foreign(&plan.purpose)) }
+                h3 { (Foreign(&words::sentence(&plan.purpose))) }
                 (shown::steps(plan))
                 h3 { "What trying it on a copy showed" } (shown::dry_run(proposal))
                 h3 { "What you will notice" } (shown::consequences(proposal))

@@ -6,7 +6,7 @@ use store::{HostRecord, Overview as _};
 
 use super::{Ask, Oops, Page, View};
 use crate::limits::{self, PAGE_ITEMS};
-use crate::look::foreign::Foreign;
+use crate::look::foreign::Short;
 use crate::look::parts;
 use crate::look::words::count;
 use crate::role::Role;
@@ -53,8 +53,8 @@ fn row(ask: &Ask<'_>, host: &HostRecord, open: u64) -> Markup {
     html! {
         li.row {
             div.row-main {
-                a.row-title href={ "/machines/" (host.host) } { (Foreign(&host.name)) }
-                p.row-meta { (Foreign(&host.os)) " · looked at " (parts::time(host.last_seen_ms, ask.now_ms)) }
+                a.row-title href={ "/machines/" (host.host) } { (Short(&host.name)) }
+                p.row-meta { (Short(&host.os)) " · looked at " (parts::time(host.last_seen_ms, ask.now_ms)) }
             }
             div { (health(ask, host)) " "
                 @if open > 0 { (parts::tag("soon", &count(open, "open case", "open cases"))) } }

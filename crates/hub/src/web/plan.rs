@@ -10,7 +10,7 @@ use crate::executor::{Prepared, Ran, Standing};
 use crate::hub::Hub;
 use crate::jobs::End;
 use crate::look::foreign::{Foreign, plain};
-use crate::look::{parts, plan as shown};
+use crate::look::{parts, plan as shown, words};
 use crate::role::Role;
 use crate::{approving, schedule};
 
@@ -56,7 +56,7 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             @if let Some(case) = proposal.case { a href={ "/cases/" (case) } { "The case" } }
             @else { a href="/records" { "Records" } }
         }
-        h1 { (Foreign(&plan.purpose)) }
+        h1 { (Foreign(&words::sentence(&plan.purpose))) }
         p.meta { "Plan " code { (proposal.plan.short()) } ", made "
             (parts::time(plan.created_ms, ask.now_ms)) ", for " code { (Foreign(&plan.root)) } }
         section { h2 { "What would be done" } (shown::steps(&plan)) }
@@ -100,6 +100,14 @@ fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Marku
         Ok(standing) => standing,
         Err(error) => return Ok(html! { p { (Foreign(&error.to_string())) } }),
     };
+    let begun = ask.hub.executor.actions().unwrap_or_default();
+    if let Some(action) = begun.iter().find(|action| action.plan == proposal.plan) {
+        return Ok(html! {
+            p { "It was carried out " (parts::time(action.started_ms, ask.now_ms)) " ("
+                (words::action(&action.state)) "). Exactly this plan is never carried out again. "
+                a href={ "/undo/" (action.id) } { "How to take it back" } }
+        });
+    }
     if denied(proposal) {
         return Ok(html! { p { "No approval lifts what the rules say of this plan." } });
     }

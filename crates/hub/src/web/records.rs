@@ -71,7 +71,7 @@ fn whole(ask: &Ask<'_>, receipts: &[(u64, Receipt)], size: u64) -> Markup {
                 @for (index, receipt) in receipts { (entry(ask, *index, receipt)) }
             }
             @if let Some((last, _)) = receipts.last().filter(|(last, _)| *last > 0) {
-                nav.pager aria-label="Pages" { a href={ "/records?before=" (last) } { "older →" } }
+                nav.pager aria-label="More of the list" { a href={ "/records?before=" (last) } { "older →" } }
             }
         }
     }

@@ -56,7 +56,8 @@ fn text_field(name: &str, label: &str, hint: &str, value: &str, kind: &str) -> M
         label,
         hint,
         html! {
-            input id=(name) name=(name) value=(value) type=(kind) maxlength="2000" autocomplete="off"
+            input id=(name) name=(name) value=(value) type=(kind) maxlength="2000"
+                autocomplete="off"
                 aria-describedby=[(!hint.is_empty()).then(|| format!("{name}-hint"))];
         },
     )

@@ -7,7 +7,7 @@ use store::Overview as _;
 
 use super::{Ask, Oops, Page, View};
 use crate::limits::PAGE_ITEMS;
-use crate::look::foreign::Foreign;
+use crate::look::foreign::{Foreign, Short};
 use crate::look::parts;
 use crate::look::words::count;
 use crate::role::Role;
@@ -55,8 +55,8 @@ fn list(ask: &Ask<'_>, search: &str) -> Result<Markup, Oops> {
             li.row {
                 div.row-main {
                     a.row-title href={ "/software?" (encoded(&[("in", &package.ecosystem),
-                        ("name", &package.name)])) } { (Foreign(&package.name)) }
-                    p.row-meta { (Foreign(&package.ecosystem)) }
+                        ("name", &package.name)])) } { (Short(&package.name)) }
+                    p.row-meta { (Short(&package.ecosystem)) }
                 }
                 div { (count(package.count, "installation", "installations")) }
             }

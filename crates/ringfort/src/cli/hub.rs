@@ -2,8 +2,8 @@
 //!
 //! `ringfort up` starts it as an unprivileged process. It listens on this machine only; with
 //! `--listen` elsewhere it speaks TLS, with a certificate of its own making or with yours
-//! (`--tls-cert`, `--tls-key`). Passkeys belong to a name, so give it one with `--name`. The section
-//! `[page]` of the configuration says the same for `ringfort up`.
+//! (`--tls-cert`, `--tls-key`). Passkeys belong to a name, so give it one with `--name`. The
+//! section `[page]` of the configuration says the same for `ringfort up`.
 //!
 //! `ringfort hub --link` prints a link that signs in once, for half an hour.
 //!

@@ -2,9 +2,9 @@
 //!
 //! As root four parts run: this one, which watches over the others; the executor, which alone may
 //! change the machine and decides everything again for itself; the agent, an unprivileged user that
-//! scans; and the hub, also unprivileged, which shows a page and prints its address with a link that
-//! signs in once (`--no-page` leaves it out). Without root ringfort observes, and says so. `Ctrl-C` ends all of them; nothing is
-//! left running.
+//! scans; and the hub, also unprivileged, which shows a page and prints its address with a link
+//! that signs in once (`--no-page` leaves it out). Without root ringfort observes, and says so.
+//! `Ctrl-C` ends all of them; nothing is left running.
 //!
 //! The first cases are shown from what is already on the machine; fresh package metadata and the
 //! changelogs of waiting updates stream in after that.

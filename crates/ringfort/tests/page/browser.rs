@@ -110,7 +110,7 @@ fn fill(scene: &Scene) -> Value {
     let host = scene.host;
     state.put_host(&machine(host, "reception", "Debian GNU/Linux 12 (bookworm)", &[])).unwrap();
     let listeners: Vec<Value> =
-        [(22, "/usr/sbin/sshd"), (873, "/usr/bin/rsync"), (11112, "/opt/pacs/store")]
+        [(22, "/usr/sbin/sshd"), (873, "/usr/bin/rsync"), (11_112, "/opt/pacs/store")]
             .iter()
             .map(|(port, program)| {
                 json!({ "protocol": "tcp", "address": "0.0.0.0", "port": port, "uid": 0,
