@@ -285,6 +285,21 @@ impl<'a> Feed<'a> {
     }
 }
 
+impl Read for Feed<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let ready = self.peek(1);
+        let count = ready.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..count), ready.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.at += count;
+        match self.error.take_if(|_| count == 0) {
+            Some(error) => Err(error),
+            None => Ok(count),
+        }
+    }
+}
+
 /// Reads a little-endian integer out of a slice.
 pub fn le<const N: usize>(bytes: &[u8], at: usize) -> Option<u64> {
     let raw: [u8; N] = *bytes.get(at..)?.first_chunk()?;

@@ -88,7 +88,7 @@ pub(crate) mod tests {
 
     #[test]
     fn commands_in_unknown_data_are_found() {
-        let [weights, command] = &samples()[..] else { unreachable!() };
+        let [weights, command] = &samples()[..] else { panic!() };
         assert_eq!(vet("x.bin", weights).verdict, Verdict::NothingFound);
         assert_eq!(vet("x.bin", command).verdict, Verdict::Suspicious);
     }

@@ -21,6 +21,10 @@ pub enum Ending {
     TooMuch(&'static str),
 }
 
+/// How many values a pickle may stand for if nothing were shared, and how many a byte of it.
+const EXPANSION_MAX: u64 = 100_000;
+const EXPANSION_BYTES_MAX: u64 = 1_000;
+
 /// The machine.
 pub struct Machine<'f> {
     pub(super) store: Store,
@@ -73,7 +77,14 @@ impl<'f> Machine<'f> {
 
     /// Runs one pickle.
     pub fn run(&mut self, feed: &mut Feed<'_>) -> Ending {
+        let start = feed.offset();
         let ending = self.execute(feed);
+        let length = feed.offset().saturating_sub(start).max(64);
+        if self.store.heaviest > EXPANSION_MAX && self.store.heaviest / length > EXPANSION_BYTES_MAX
+        {
+            let detail = format!("{length} bytes stand for {} values", self.store.heaviest);
+            self.facts.odd(start, "pickle.expansion", detail);
+        }
         if let Some((offset, symbol)) = self.getattr_named.take().filter(|_| !self.getattr_followed)
         {
             self.facts.at(offset, Fact::Named(symbol));
@@ -102,11 +113,10 @@ impl<'f> Machine<'f> {
                 Some(false) => return Ending::BadOpcode(opcode),
                 None => return Ending::CutShort,
             }
-            if let Some(raw) = self.raw.take() {
-                if self.pass(raw, feed).is_none() {
+            if let Some(raw) = self.raw.take()
+                && self.pass(raw, feed).is_none() {
                     return Ending::CutShort;
                 }
-            }
             if self.stack.len() > PICKLE_STACK_MAX || self.memo.len() > 2 * PICKLE_STACK_MAX {
                 return Ending::TooMuch("it piles up more values than are followed");
             }
@@ -486,10 +496,10 @@ impl<'f> Machine<'f> {
         }
     }
 
-    pub(super) fn nested(&mut self, bytes: &Vec<u8>) {
+    pub(super) fn nested(&mut self, bytes: &[u8]) {
         let name = format!("bytes at {}", self.offset);
         self.facts.odd(self.offset, "pickle.nested", format!("{} bytes are a pickle", bytes.len()));
-        self.facts.nested(&name, bytes);
+        self.facts.nested(&name, &bytes.to_vec());
     }
 }
 
