@@ -235,7 +235,7 @@ impl<'a> Feed<'a> {
     }
 
     /// The next `count` bytes, of which no more than [`CHUNK_BYTES`] should be asked for at once.
-    pub fn bytes(&mut self, count: usize) -> Option<&[u8]> {
+    pub fn slice(&mut self, count: usize) -> Option<&[u8]> {
         if self.peek(count).len() < count {
             return None;
         }
@@ -331,7 +331,7 @@ mod tests {
         feed.skip(150_000).unwrap();
         assert_eq!(feed.offset(), 150_003);
         assert_eq!(feed.byte(), Some(whole[150_003]));
-        assert!(feed.bytes(100_000).is_none());
+        assert!(feed.slice(100_000).is_none());
         assert!(feed.skip(100_000).is_none());
         assert_eq!(feed.byte(), None);
     }

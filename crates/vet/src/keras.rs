@@ -18,10 +18,42 @@ const MODELS: &[&str] = &["Sequential", "Functional", "Model", "Graph"];
 /// Whether a document describes a layer rather than a model: layers are written in snake case or
 /// belong to Keras.
 fn is_layer(path: &[String], class: &str) -> bool {
-    let known = ["Dense", "Conv", "Input", "LSTM", "GRU", "Embedding", "Dropout", "Adam", "SGD",
-        "RMSprop", "Activation", "Flatten", "Layer", "Loss", "Entropy", "Error", "DType", "Policy",
-        "Initializer", "Glorot", "Zeros", "Ones", "Normalization", "Pool", "Random", "Accuracy", "Metric",
-        "Schedule", "Tokenizer", "__tuple__", "Mean", "Variance", "HeNormal", "Orthogonal"];
+    let known = [
+        "Dense",
+        "Conv",
+        "Input",
+        "LSTM",
+        "GRU",
+        "Embedding",
+        "Dropout",
+        "Adam",
+        "SGD",
+        "RMSprop",
+        "Activation",
+        "Flatten",
+        "Layer",
+        "Loss",
+        "Entropy",
+        "Error",
+        "DType",
+        "Policy",
+        "Initializer",
+        "Glorot",
+        "Zeros",
+        "Ones",
+        "Normalization",
+        "Pool",
+        "Random",
+        "Accuracy",
+        "Metric",
+        "Schedule",
+        "Tokenizer",
+        "__tuple__",
+        "Mean",
+        "Variance",
+        "HeNormal",
+        "Orthogonal",
+    ];
     path.len() != 1 || known.iter().any(|part| class.contains(part))
 }
 
@@ -78,9 +110,10 @@ fn note(path: &[String], value: &str, facts: &mut Facts) {
             }
         }
         "module" | "fn_module" | "function_module" | "registered_name" | "package"
-            if !value.contains('>') => {
-                facts.note(Fact::Setting { key: key.to_owned(), value: value.to_owned() });
-            }
+            if !value.contains('>') =>
+        {
+            facts.note(Fact::Setting { key: key.to_owned(), value: value.to_owned() });
+        }
         "fn" | "fn_name" | "callable" => {
             if HELPERS.contains(&value) {
                 facts.note(operator("keras.helper", &path.join(".")));

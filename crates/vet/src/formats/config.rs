@@ -41,7 +41,8 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
 }
 
 fn stream(feed: &mut Feed<'_>, facts: &mut Facts) {
-    if let Err(error) = json::walk(&mut *feed, &mut |path, scalar| scalar_fact(path, scalar, facts)) {
+    if let Err(error) = json::walk(&mut *feed, &mut |path, scalar| scalar_fact(path, scalar, facts))
+    {
         facts.odd(feed.offset(), "json.broken", error);
     }
 }

@@ -26,6 +26,7 @@ const SEARCHED_MAX: u64 = 64 << 20;
 /// The shortest run of letters that is looked at as a text.
 const RUN_MIN: usize = 12;
 
+#[expect(clippy::unnecessary_wraps, reason = "every reader has this shape")]
 fn wants(_: &Probe<'_>) -> Option<Claim> {
     Some(Claim::Rest)
 }

@@ -77,7 +77,7 @@ fn cut_message(head: &[u8], number: u32) -> Option<Vec<u8>> {
                 break;
             }
         }
-        if key & 7 == 0 {
+        if key.trailing_zeros() >= 3 {
             continue;
         }
         if key & 7 != 2 {

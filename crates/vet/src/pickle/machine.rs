@@ -114,9 +114,10 @@ impl<'f> Machine<'f> {
                 None => return Ending::CutShort,
             }
             if let Some(raw) = self.raw.take()
-                && self.pass(raw, feed).is_none() {
-                    return Ending::CutShort;
-                }
+                && self.pass(raw, feed).is_none()
+            {
+                return Ending::CutShort;
+            }
             if self.stack.len() > PICKLE_STACK_MAX || self.memo.len() > 2 * PICKLE_STACK_MAX {
                 return Ending::TooMuch("it piles up more values than are followed");
             }
@@ -168,7 +169,7 @@ impl<'f> Machine<'f> {
             }
             0x8a => {
                 let count = usize::from(feed.byte()?);
-                let bytes = feed.bytes(count)?;
+                let bytes = feed.slice(count)?;
                 let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
                 let mut wide = if negative { [0xff; 8] } else { [0; 8] };
                 match wide.get_mut(..count) {
@@ -209,10 +210,10 @@ impl<'f> Machine<'f> {
             self.push(value);
             return Some(());
         }
-        let length = self.length(opcode, feed)?;
+        let length = Self::length(opcode, feed)?;
         match usize::try_from(length) {
             Ok(short) if short <= PICKLE_STRING_MAX => {
-                let bytes = feed.bytes(short)?;
+                let bytes = feed.slice(short)?;
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 // Python 2 wrote bytes as strings.
                 if matches!(opcode, b'U' | b'T') && looks_like_pickle(bytes) && short > 4 {
@@ -232,10 +233,10 @@ impl<'f> Machine<'f> {
     }
 
     fn blob(&mut self, opcode: u8, feed: &mut Feed<'_>) -> Option<()> {
-        let length = self.length(opcode, feed)?;
+        let length = Self::length(opcode, feed)?;
         match usize::try_from(length) {
             Ok(short) if short <= PICKLE_STRING_MAX => {
-                let bytes = feed.bytes(short)?.to_vec();
+                let bytes = feed.slice(short)?.to_vec();
                 self.look_at_bytes(&bytes);
                 let value = self.store.bytes(&bytes);
                 self.push(value);
@@ -248,7 +249,7 @@ impl<'f> Machine<'f> {
         Some(())
     }
 
-    fn length(&mut self, opcode: u8, feed: &mut Feed<'_>) -> Option<u64> {
+    fn length(opcode: u8, feed: &mut Feed<'_>) -> Option<u64> {
         Some(match opcode {
             b'U' | b'C' | 0x8c => u64::from(feed.byte()?),
             b'T' | b'X' | b'B' => u64::from(u32::from_le_bytes(feed.array()?)),
@@ -268,7 +269,7 @@ impl<'f> Machine<'f> {
                 if ready == 0 {
                     return None;
                 }
-                copy.extend_from_slice(feed.bytes(ready)?);
+                copy.extend_from_slice(feed.slice(ready)?);
             }
             if encoded {
                 self.look_at_text(&String::from_utf8_lossy(&copy));
