@@ -235,7 +235,7 @@ impl<'a> Feed<'a> {
     }
 
     /// The next `count` bytes, of which no more than [`CHUNK_BYTES`] should be asked for at once.
-    pub fn bytes(&mut self, count: usize) -> Option<&[u8]> {
+    pub fn slice(&mut self, count: usize) -> Option<&[u8]> {
         if self.peek(count).len() < count {
             return None;
         }
@@ -285,6 +285,21 @@ impl<'a> Feed<'a> {
     }
 }
 
+impl Read for Feed<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let ready = self.peek(1);
+        let count = ready.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..count), ready.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.at += count;
+        match self.error.take_if(|_| count == 0) {
+            Some(error) => Err(error),
+            None => Ok(count),
+        }
+    }
+}
+
 /// Reads a little-endian integer out of a slice.
 pub fn le<const N: usize>(bytes: &[u8], at: usize) -> Option<u64> {
     let raw: [u8; N] = *bytes.get(at..)?.first_chunk()?;
@@ -316,7 +331,7 @@ mod tests {
         feed.skip(150_000).unwrap();
         assert_eq!(feed.offset(), 150_003);
         assert_eq!(feed.byte(), Some(whole[150_003]));
-        assert!(feed.bytes(100_000).is_none());
+        assert!(feed.slice(100_000).is_none());
         assert!(feed.skip(100_000).is_none());
         assert_eq!(feed.byte(), None);
     }

@@ -12,6 +12,51 @@ use crate::registry::config::scalar_fact;
 /// Layers that run code which the configuration brings or names.
 const CODE_LAYERS: &[&str] = &["Lambda", "TorchModuleWrapper", "PyFunc", "KerasLambda"];
 
+/// Classes of models that Keras itself brings.
+const MODELS: &[&str] = &["Sequential", "Functional", "Model", "Graph"];
+
+/// Whether a document describes a layer rather than a model: layers are written in snake case or
+/// belong to Keras.
+fn is_layer(path: &[String], class: &str) -> bool {
+    let known = [
+        "Dense",
+        "Conv",
+        "Input",
+        "LSTM",
+        "GRU",
+        "Embedding",
+        "Dropout",
+        "Adam",
+        "SGD",
+        "RMSprop",
+        "Activation",
+        "Flatten",
+        "Layer",
+        "Loss",
+        "Entropy",
+        "Error",
+        "DType",
+        "Policy",
+        "Initializer",
+        "Glorot",
+        "Zeros",
+        "Ones",
+        "Normalization",
+        "Pool",
+        "Random",
+        "Accuracy",
+        "Metric",
+        "Schedule",
+        "Tokenizer",
+        "__tuple__",
+        "Mean",
+        "Variance",
+        "HeNormal",
+        "Orthogonal",
+    ];
+    path.len() != 1 || known.iter().any(|part| class.contains(part))
+}
+
 /// Helpers of Keras that fetch, load or run; no layer is one.
 const HELPERS: &[&str] = &[
     "get_file",
@@ -60,12 +105,14 @@ fn note(path: &[String], value: &str, facts: &mut Facts) {
             let class = value.rsplit(['>', '.']).next().unwrap_or(value);
             if CODE_LAYERS.contains(&class) {
                 facts.note(operator("keras.lambda", &path.join(".")));
+            } else if path.len() == 1 && !MODELS.contains(&class) && !is_layer(path, class) {
+                facts.note(operator("keras.custom", ""));
             }
         }
-        "module" | "fn_module" | "function_module" | "registered_name" | "package" => {
-            if !value.contains('>') {
-                facts.note(Fact::Setting { key: key.to_owned(), value: value.to_owned() });
-            }
+        "module" | "fn_module" | "function_module" | "registered_name" | "package"
+            if !value.contains('>') =>
+        {
+            facts.note(Fact::Setting { key: key.to_owned(), value: value.to_owned() });
         }
         "fn" | "fn_name" | "callable" => {
             if HELPERS.contains(&value) {

@@ -187,10 +187,11 @@ fn walk<'a>(message: &'a [u8], path: &mut Vec<u32>, visit: &mut dyn FnMut(&[u32]
     for (number, value) in fields(message) {
         let Value::Bytes(bytes) = value else { continue };
         path.push(number);
-        if let Ok(text) = std::str::from_utf8(bytes) {
-            if !text.is_empty() && !text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
-                visit(path, text);
-            }
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && !text.is_empty()
+            && !text.chars().any(|c| c.is_control() && !c.is_whitespace())
+        {
+            visit(path, text);
         }
         if bytes.len() >= 2 && is_message(bytes) {
             walk(bytes, path, visit);

@@ -36,8 +36,9 @@ impl Packing {
         match head {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31 | 0x17, ..] => Some(Self::Bzip2),
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
-            [0x5d, 0, 0, _, _, 0xff | 0, ..] => Some(Self::Xz),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] | [0x5d, 0, 0, _, _, 0xff | 0, ..] => {
+                Some(Self::Xz)
+            }
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             [0x04, 0x22, 0x4d, 0x18, ..] => Some(Self::Lz4),
             _ if zlib(head) => Some(Self::Zlib),

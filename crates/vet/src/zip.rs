@@ -87,7 +87,8 @@ pub fn has_end_record(tail: &[u8]) -> bool {
 fn end_record(tail: &[u8]) -> Option<usize> {
     memchr::memmem::rfind_iter(tail, END).find(|at| {
         // The comment that it announces must fit.
-        le::<2>(tail, at + 20).is_some_and(|comment| at + 22 + comment as usize <= tail.len())
+        le::<2>(tail, at + 20)
+            .is_some_and(|comment| (at as u64) + 22 + comment <= tail.len() as u64)
             && le::<2>(tail, at + 4).is_some_and(|disk| disk == 0 || disk == 0xffff)
     })
 }
@@ -166,14 +167,14 @@ fn central(bytes: &dyn Bytes, directory: &mut Directory) -> Vec<Entry> {
     let (mut length, mut start) = (field(12), field(16));
     let mut count = le::<2>(&tail, at + 10).unwrap_or(0);
     let mut below = end_at;
-    if start == 0xffff_ffff || count == 0xffff || length == 0xffff_ffff {
-        if let Some((count_64, length_64, start_64, at_64)) = end_64(bytes, &tail, at) {
-            (count, length, start, below) = (count_64, length_64, start_64, at_64);
-        }
+    if (start == 0xffff_ffff || count == 0xffff || length == 0xffff_ffff)
+        && let Some((count_64, length_64, start_64, at_64)) = end_64(bytes, &tail, at)
+    {
+        (count, length, start, below) = (count_64, length_64, start_64, at_64);
     }
     // Bytes before the archive move everything: the directory ends where the end record begins.
     let real = below.checked_sub(length).unwrap_or(start);
-    let shift = real.checked_sub(start).unwrap_or(0);
+    let shift = real.saturating_sub(start);
     let mut entries = parse_central(bytes, start + shift, length, shift, count);
     if entries.is_empty() && shift != 0 {
         entries = parse_central(bytes, start, length, 0, count);
@@ -251,11 +252,11 @@ fn widen(mut extra: &[u8], entry: &mut Entry, central: bool) {
         if id == 1 {
             let mut at = 0;
             let mut take = |slot: &mut u64| {
-                if *slot == 0xffff_ffff {
-                    if let Some(value) = le::<8>(field, at) {
-                        *slot = value;
-                        at += 8;
-                    }
+                if *slot == 0xffff_ffff
+                    && let Some(value) = le::<8>(field, at)
+                {
+                    *slot = value;
+                    at += 8;
                 }
             };
             take(&mut entry.size);

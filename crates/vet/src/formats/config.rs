@@ -5,7 +5,7 @@
 //! from beside the model or from elsewhere, callables that a configuration names, and commands or
 //! code in texts.
 
-use crate::bytes::Walk;
+use crate::bytes::{Feed, Walk};
 use crate::fact::{Fact, Facts};
 use crate::format::{Claim, Format, Item, Probe};
 use crate::json::{self, Scalar};
@@ -18,7 +18,7 @@ pub const FORMAT: Format = Format {
     family: "json",
     wants,
     read,
-    stream: None,
+    stream: Some(stream),
     head_only: false,
     #[cfg(test)]
     samples: tests::samples,
@@ -37,6 +37,13 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
         if !item.cut {
             facts.odd(0, "json.broken", error);
         }
+    }
+}
+
+fn stream(feed: &mut Feed<'_>, facts: &mut Facts) {
+    if let Err(error) = json::walk(&mut *feed, &mut |path, scalar| scalar_fact(path, scalar, facts))
+    {
+        facts.odd(feed.offset(), "json.broken", error);
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) mod tests {
 
     #[test]
     fn custom_layers_are_found() {
-        let [good, bad] = &samples()[..] else { unreachable!() };
+        let [good, bad] = &samples()[..] else { panic!() };
         assert_eq!(vet("m.mlmodel", good).verdict, Verdict::NothingFound);
         assert_eq!(vet("m.mlmodel", bad).verdict, Verdict::Suspicious);
     }

@@ -55,7 +55,7 @@ fn header(feed: &mut Feed<'_>, facts: &mut Facts) -> Option<()> {
         return Some(());
     }
     for _ in 0..pairs {
-        let key = string(feed, wide, facts)??;
+        let key = string(feed, wide, facts)?;
         let kind = u32::from_le_bytes(feed.array()?);
         if text::judge(&key, "").is_some() {
             facts.at(feed.offset(), Fact::Text { key: key.clone(), text: String::new() });
@@ -63,7 +63,7 @@ fn header(feed: &mut Feed<'_>, facts: &mut Facts) -> Option<()> {
         value(feed, wide, kind, &key, 0, facts)?;
     }
     for _ in 0..tensors {
-        let name = string(feed, wide, facts)??;
+        let name = string(feed, wide, facts)?;
         let dimensions = u32::from_le_bytes(feed.array()?);
         if dimensions > 16 {
             let detail = format!("tensor `{name}` with {dimensions} dimensions");
@@ -83,15 +83,15 @@ fn count(feed: &mut Feed<'_>, wide: bool) -> Option<u64> {
     }
 }
 
-/// A text; the inner `None` stands for one that is absurdly long.
-fn string(feed: &mut Feed<'_>, wide: bool, facts: &mut Facts) -> Option<Option<String>> {
+/// A text; `None` also for one that is absurdly long, which is said.
+fn string(feed: &mut Feed<'_>, wide: bool, facts: &mut Facts) -> Option<String> {
     let length = count(feed, wide)?;
     if length > TEXT_MAX {
         facts.odd(feed.offset(), "structure.absurd", format!("a text of {length} bytes"));
-        return Some(None);
+        return None;
     }
-    let bytes = feed.bytes(usize::try_from(length).ok()?)?;
-    Some(Some(String::from_utf8_lossy(bytes).into_owned()))
+    let bytes = feed.slice(usize::try_from(length).ok()?)?;
+    Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
 fn value(
@@ -109,7 +109,7 @@ fn value(
         10..=12 => feed.skip(8),
         8 => {
             let at = feed.offset();
-            let text = string(feed, wide, facts)??;
+            let text = string(feed, wide, facts)?;
             note(at, key, text, depth, facts);
             Some(())
         }

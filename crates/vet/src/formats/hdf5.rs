@@ -135,7 +135,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_lambda_layer_is_found_wherever_the_configuration_lies() {
-        let [good, bad] = &samples()[..] else { unreachable!() };
+        let [good, bad] = &samples()[..] else { panic!() };
         assert_eq!(vet("m.h5", good).verdict, Verdict::NothingFound);
         assert_eq!(vet("m.h5", bad).verdict, Verdict::Malicious);
     }

@@ -30,8 +30,7 @@ fn wants(probe: &Probe<'_>) -> Option<Claim> {
     // A map whose first key is a short text of letters, followed by something that exists.
     let head = probe.head();
     let rest = match head {
-        [0x81..=0x8f, rest @ ..] => rest,
-        [0xde, _, _, rest @ ..] | [0xdf, _, _, _, _, rest @ ..] => rest,
+        [0x81..=0x8f, rest @ ..] | [0xde, _, _, rest @ ..] | [0xdf, _, _, _, _, rest @ ..] => rest,
         _ => return None,
     };
     let (length, rest) = match rest {
@@ -117,14 +116,14 @@ fn many(
 }
 
 fn extension(feed: &mut Feed<'_>, width: usize) -> Option<()> {
-    let length = feed.bytes(width)?.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let length = feed.slice(width)?.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
     feed.skip(1 + length)
 }
 
 fn blob(feed: &mut Feed<'_>, length: u64, facts: &mut Facts) -> Option<()> {
     let at = feed.offset();
     let held = usize::try_from(length).unwrap_or(BLOB_MAX).min(BLOB_MAX);
-    let bytes = feed.bytes(held)?.to_vec();
+    let bytes = feed.slice(held)?.to_vec();
     if bytes.starts_with(b"__reduce") || bytes == b"__setstate__" || bytes == b"__globals__" {
         facts.odd(at, "object.in_data", String::from_utf8_lossy(&bytes));
     }
@@ -159,7 +158,7 @@ pub(crate) mod tests {
 
     #[test]
     fn code_and_object_keys_are_found() {
-        let [good, bad] = &samples()[..] else { unreachable!() };
+        let [good, bad] = &samples()[..] else { panic!() };
         assert_eq!(vet("m.msgpack", good).verdict, Verdict::NothingFound);
         assert!(vet("m.msgpack", bad).verdict.is_flagged());
         let object = b"\x81\xaa__reduce__\x01".to_vec();

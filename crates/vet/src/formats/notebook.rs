@@ -75,7 +75,7 @@ pub(crate) mod tests {
 
     #[test]
     fn cells_are_judged() {
-        let [bad, good] = &samples()[..] else { unreachable!() };
+        let [bad, good] = &samples()[..] else { panic!() };
         assert_eq!(vet("n.ipynb", bad).verdict, Verdict::Malicious);
         assert_eq!(vet("n.ipynb", good).verdict, Verdict::NothingFound);
     }

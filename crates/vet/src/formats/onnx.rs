@@ -212,6 +212,6 @@ pub(crate) mod tests {
         assert_eq!(verdict("Relu", "", "a/../weights.bin"), Verdict::NothingFound);
         assert_eq!(verdict("Relu", "", "a/../../../etc/passwd"), Verdict::Malicious);
         assert_eq!(verdict("PyOp", "", "w"), Verdict::Malicious);
-        assert_eq!(verdict("Mine", "com.example", "w"), Verdict::NothingFound);
+        assert_eq!(verdict("Mine", "com.example", "w"), Verdict::Suspicious);
     }
 }

@@ -43,13 +43,13 @@ fn kind(head: &[u8], size: u64) -> Option<Kind> {
         first_message(number).map(<[u8]>::to_vec).or_else(|| cut_message(head, number))
     };
     let numbers = |allowed: &[u32]| shape.iter().all(|(number, _)| allowed.contains(number));
-    if numbers(&[1, 2]) && shape.iter().any(|field| *field == (2, 2)) {
+    if numbers(&[1, 2]) && shape.contains(&(2, 2)) {
         let inner = inside(2)?;
         if looks_like_meta(&inner) {
             return Some(Kind::Saved);
         }
     }
-    if numbers(&[1, 2, 3, 4, 5, 6, 7]) && shape.iter().any(|field| *field == (2, 2)) {
+    if numbers(&[1, 2, 3, 4, 5, 6, 7]) && shape.contains(&(2, 2)) {
         let inner = inside(2)?;
         if looks_like_graph(&inner) {
             return Some(Kind::Meta);
@@ -77,7 +77,7 @@ fn cut_message(head: &[u8], number: u32) -> Option<Vec<u8>> {
                 break;
             }
         }
-        if key & 7 == 0 {
+        if key.trailing_zeros() >= 3 {
             continue;
         }
         if key & 7 != 2 {

@@ -59,7 +59,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_pickle_inside_decides() {
-        let [good, bad] = &samples()[..] else { unreachable!() };
+        let [good, bad] = &samples()[..] else { panic!() };
         assert_eq!(vet("m.pt", good).verdict, Verdict::NothingFound);
         let report = vet("m.pt", bad);
         assert_eq!((report.verdict, report.format.as_str()), (Verdict::Malicious, "torch_zip"));

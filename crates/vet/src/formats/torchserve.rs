@@ -48,7 +48,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_handler_is_judged_by_what_it_does() {
-        let [good, bad] = &samples()[..] else { unreachable!() };
+        let [good, bad] = &samples()[..] else { panic!() };
         assert_eq!(vet("m.mar", good).verdict, Verdict::NothingFound);
         assert!(vet("m.mar", bad).verdict.is_flagged());
     }

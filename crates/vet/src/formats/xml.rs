@@ -82,7 +82,7 @@ pub(crate) mod tests {
 
     #[test]
     fn entities_scripts_and_libraries_are_found() {
-        let [good, bad] = &samples()[..] else { unreachable!() };
+        let [good, bad] = &samples()[..] else { panic!() };
         assert_eq!(vet("m.pmml", good).verdict, Verdict::NothingFound);
         assert_eq!(vet("m.pmml", bad).verdict, Verdict::Malicious);
         let script = b"<?xml version='1.0'?><PMML><Extension><script>x</script></Extension></PMML>";

@@ -68,6 +68,10 @@ fn member(
     facts: &mut Facts,
     keep: &mut dyn FnMut(&Entry, &Item<'_>, &mut Facts) -> bool,
 ) {
+    if is_bomb(item, entry) {
+        let detail = format!("`{}`: {} bytes become {}", entry.name, entry.packed, entry.size);
+        facts.odd(entry.header, "bomb", detail);
+    }
     if entry.says_encrypted() && !is_readable(item, entry) {
         facts.enter(&entry.name);
         facts.unread("it is encrypted");
@@ -91,6 +95,19 @@ fn member(
     } else {
         facts.nested_stream(&entry.name, &|| entry.open(item.bytes));
     }
+}
+
+/// Whether a member unpacks to hundreds of times its size. Arrays of zeros do so honestly.
+fn is_bomb(item: &Item<'_>, entry: &Entry) -> bool {
+    const RATIO: u64 = 200;
+    const BYTES_MIN: u64 = 1 << 20;
+    if entry.size < BYTES_MIN || entry.size / RATIO < entry.packed.max(1) {
+        return false;
+    }
+    let head = content(item, entry, 4096);
+    let array = head.starts_with(b"\x93NUMPY") || head.starts_with(b"\x89HDF");
+    let weights = entry.name.contains("/data/") || entry.name.ends_with(".bin");
+    !array && !weights
 }
 
 /// Whether the content fits its checksum as it lies there: then it is not encrypted, whatever the

@@ -191,7 +191,7 @@ impl Machine<'_> {
             return;
         }
         if looks_like_pickle(bytes) && worth_it(bytes) {
-            self.nested(&bytes.to_vec());
+            self.nested(bytes);
         } else if looks_like_program(bytes).is_some() {
             let name = format!("bytes at {}", self.offset);
             self.facts.nested(&name, &bytes.to_vec());
@@ -248,7 +248,7 @@ pub fn may_be_encoded(bytes: &[u8]) -> bool {
 
 fn decode(text: &str) -> Option<Vec<u8>> {
     let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    if compact.len() % 2 == 0 && compact.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if compact.len().is_multiple_of(2) && compact.bytes().all(|b| b.is_ascii_hexdigit()) {
         return hex::decode(&compact).ok();
     }
     let body = compact.trim_end_matches('=');

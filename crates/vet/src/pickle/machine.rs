@@ -21,6 +21,10 @@ pub enum Ending {
     TooMuch(&'static str),
 }
 
+/// How many values a pickle may stand for if nothing were shared, and how many a byte of it.
+const EXPANSION_MAX: u64 = 100_000;
+const EXPANSION_BYTES_MAX: u64 = 1_000;
+
 /// The machine.
 pub struct Machine<'f> {
     pub(super) store: Store,
@@ -73,7 +77,14 @@ impl<'f> Machine<'f> {
 
     /// Runs one pickle.
     pub fn run(&mut self, feed: &mut Feed<'_>) -> Ending {
+        let start = feed.offset();
         let ending = self.execute(feed);
+        let length = feed.offset().saturating_sub(start).max(64);
+        if self.store.heaviest > EXPANSION_MAX && self.store.heaviest / length > EXPANSION_BYTES_MAX
+        {
+            let detail = format!("{length} bytes stand for {} values", self.store.heaviest);
+            self.facts.odd(start, "pickle.expansion", detail);
+        }
         if let Some((offset, symbol)) = self.getattr_named.take().filter(|_| !self.getattr_followed)
         {
             self.facts.at(offset, Fact::Named(symbol));
@@ -102,10 +113,10 @@ impl<'f> Machine<'f> {
                 Some(false) => return Ending::BadOpcode(opcode),
                 None => return Ending::CutShort,
             }
-            if let Some(raw) = self.raw.take() {
-                if self.pass(raw, feed).is_none() {
-                    return Ending::CutShort;
-                }
+            if let Some(raw) = self.raw.take()
+                && self.pass(raw, feed).is_none()
+            {
+                return Ending::CutShort;
             }
             if self.stack.len() > PICKLE_STACK_MAX || self.memo.len() > 2 * PICKLE_STACK_MAX {
                 return Ending::TooMuch("it piles up more values than are followed");
@@ -158,7 +169,7 @@ impl<'f> Machine<'f> {
             }
             0x8a => {
                 let count = usize::from(feed.byte()?);
-                let bytes = feed.bytes(count)?;
+                let bytes = feed.slice(count)?;
                 let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
                 let mut wide = if negative { [0xff; 8] } else { [0; 8] };
                 match wide.get_mut(..count) {
@@ -199,10 +210,10 @@ impl<'f> Machine<'f> {
             self.push(value);
             return Some(());
         }
-        let length = self.length(opcode, feed)?;
+        let length = Self::length(opcode, feed)?;
         match usize::try_from(length) {
             Ok(short) if short <= PICKLE_STRING_MAX => {
-                let bytes = feed.bytes(short)?;
+                let bytes = feed.slice(short)?;
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 // Python 2 wrote bytes as strings.
                 if matches!(opcode, b'U' | b'T') && looks_like_pickle(bytes) && short > 4 {
@@ -222,10 +233,10 @@ impl<'f> Machine<'f> {
     }
 
     fn blob(&mut self, opcode: u8, feed: &mut Feed<'_>) -> Option<()> {
-        let length = self.length(opcode, feed)?;
+        let length = Self::length(opcode, feed)?;
         match usize::try_from(length) {
             Ok(short) if short <= PICKLE_STRING_MAX => {
-                let bytes = feed.bytes(short)?.to_vec();
+                let bytes = feed.slice(short)?.to_vec();
                 self.look_at_bytes(&bytes);
                 let value = self.store.bytes(&bytes);
                 self.push(value);
@@ -238,7 +249,7 @@ impl<'f> Machine<'f> {
         Some(())
     }
 
-    fn length(&mut self, opcode: u8, feed: &mut Feed<'_>) -> Option<u64> {
+    fn length(opcode: u8, feed: &mut Feed<'_>) -> Option<u64> {
         Some(match opcode {
             b'U' | b'C' | 0x8c => u64::from(feed.byte()?),
             b'T' | b'X' | b'B' => u64::from(u32::from_le_bytes(feed.array()?)),
@@ -258,7 +269,7 @@ impl<'f> Machine<'f> {
                 if ready == 0 {
                     return None;
                 }
-                copy.extend_from_slice(feed.bytes(ready)?);
+                copy.extend_from_slice(feed.slice(ready)?);
             }
             if encoded {
                 self.look_at_text(&String::from_utf8_lossy(&copy));
@@ -486,10 +497,10 @@ impl<'f> Machine<'f> {
         }
     }
 
-    pub(super) fn nested(&mut self, bytes: &Vec<u8>) {
+    pub(super) fn nested(&mut self, bytes: &[u8]) {
         let name = format!("bytes at {}", self.offset);
         self.facts.odd(self.offset, "pickle.nested", format!("{} bytes are a pickle", bytes.len()));
-        self.facts.nested(&name, bytes);
+        self.facts.nested(&name, &bytes.to_vec());
     }
 }
 

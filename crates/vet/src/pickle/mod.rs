@@ -191,6 +191,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_few_bytes_that_stand_for_millions_of_values_are_said() {
+        // A list of ten of the list before, nine times over.
+        let mut bytes = b"\x80\x02]q\x00".to_vec();
+        for n in 0_u8..9 {
+            bytes.extend(b"](");
+            for _ in 0..10 {
+                bytes.extend([b'h', n]);
+            }
+            bytes.extend([b'e', b'q', n + 1]);
+        }
+        bytes.push(b'.');
+        let odd = |bytes: &[u8]| {
+            facts(bytes).iter().any(|f| matches!(f, Fact::Odd { id: "pickle.expansion", .. }))
+        };
+        assert!(odd(&bytes));
+        assert!(!odd(b"\x80\x02](K\x01K\x02K\x03e."));
+    }
+
+    #[test]
     fn a_dotted_name_reaches_through_a_module() {
         let bytes = b"\x80\x04\x8c\x07pathlib\x8c\x09os.system\x93)R.";
         assert_eq!(called(bytes), ["pathlib.os.system()"]);

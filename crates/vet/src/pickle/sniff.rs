@@ -31,8 +31,9 @@ pub fn looks_like_pickle(bytes: &[u8]) -> bool {
 pub fn looks_like_program(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x7f, b'E', b'L', b'F', 1 | 2, 1 | 2, 1, ..] => Some("ELF"),
-        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => Some("Mach-O"),
-        [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 1..=20, ..] => Some("Mach-O"),
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+        | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
+        | [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 1..=20, ..] => Some("Mach-O"),
         [0xca, 0xfe, 0xba, 0xbe, 0, _, 0, 40..=80, ..] => Some("Java class"),
         [b'M', b'Z', ..] => is_pe(bytes).then_some("PE"),
         [b'#', b'!', rest @ ..] => {
@@ -170,9 +171,8 @@ impl Old {
                 let made = matches!(opcode, b't' | b'l' | b'd' | b'i' | b'o' | 0x91);
                 self.depth = mark + i64::from(made);
             }
-            b'a' | b'b' | b'R' | 0x81 | 0x86 | 0x93 => self.depth -= 1,
+            b'0' | b'a' | b'b' | b'R' | 0x81 | 0x86 | 0x93 => self.depth -= 1,
             b's' | 0x87 | 0x92 => self.depth -= 2,
-            b'0' => self.depth -= 1,
             b'.' | b'p' | b'q' | b'r' | b'Q' | 0x80 | 0x85 | 0x94 | 0x95 | 0x98 => {}
             _ => self.depth += 1,
         }

@@ -70,6 +70,10 @@ pub enum Node {
 #[derive(Debug, Default)]
 pub struct Store {
     nodes: Vec<Node>,
+    /// How many values each node would be if nothing were shared.
+    weights: Vec<u64>,
+    /// The largest of them.
+    pub heaviest: u64,
     text: usize,
     /// Whether something was not kept for want of room.
     pub full: bool,
@@ -94,7 +98,22 @@ impl Store {
         }
         let handle = u32::try_from(self.nodes.len()).map_or(Value::OPAQUE, Value);
         self.nodes.push(node);
+        self.weights.push(1);
         handle
+    }
+
+    fn weight(&self, value: Value) -> u64 {
+        let known = usize::try_from(value.0).ok().and_then(|at| self.weights.get(at));
+        known.copied().unwrap_or(1)
+    }
+
+    fn weigh(&mut self, into: Value, items: &[Value]) {
+        let more = items.iter().fold(0_u64, |sum, item| sum.saturating_add(self.weight(*item)));
+        let slot = usize::try_from(into.0).ok().and_then(|at| self.weights.get_mut(at));
+        if let Some(slot) = slot {
+            *slot = slot.saturating_add(more);
+            self.heaviest = self.heaviest.max(*slot);
+        }
     }
 
     /// Keeps a text. When room gets short, only what may be the name of something is kept.
@@ -171,6 +190,7 @@ impl Store {
 
     /// Puts items into a list or dictionary, as far as they are kept.
     pub fn extend(&mut self, into: Value, items: &[Value], dict: bool) {
+        self.weigh(into, items);
         let max = if dict { PICKLE_ITEMS_MAX * 2 } else { PICKLE_ITEMS_MAX };
         if let Some(Node::List(kept) | Node::Dict(kept)) = self.node_mut(into) {
             let room = max.saturating_sub(kept.len()).min(items.len());
@@ -181,7 +201,9 @@ impl Store {
     /// A tuple of the first items.
     pub fn tuple(&mut self, items: &[Value]) -> Value {
         let kept = items.get(..PICKLE_ITEMS_MAX).unwrap_or(items).to_vec();
-        self.add(Node::Tuple(kept))
+        let tuple = self.add(Node::Tuple(kept));
+        self.weigh(tuple, items);
+        tuple
     }
 
     /// Shows a value to people, in Python's words.

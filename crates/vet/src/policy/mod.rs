@@ -136,7 +136,7 @@ fn finding(opinion: Opinion, found: &Found) -> Finding {
         state.update(part.as_bytes());
         state.update([0]);
     }
-    let id: String = state.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let id = hex::encode(state.finalize().get(..8).unwrap_or_default());
     Finding {
         rule: opinion.rule,
         id,

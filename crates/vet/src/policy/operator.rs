@@ -72,7 +72,7 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
         ),
         "onnx.custom" => opinion(
             "graph.custom_op",
-            Severity::Note,
+            Severity::Medium,
             format!(
                 "The operator `{name}` is of no standard domain: running it needs a library \
                      that is not part of the model."
@@ -91,8 +91,11 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
         ),
         "keras.custom" => opinion(
             "graph.keras_custom",
-            Severity::Note,
-            format!("The layer `{name}` is of no known package: it runs code from elsewhere."),
+            Severity::Medium,
+            format!(
+                "The model is of the class `{name}`: loading it needs, and runs, code from \
+                     elsewhere."
+            ),
         ),
         "coreml.custom" => opinion(
             "graph.coreml_custom",

@@ -123,10 +123,10 @@ fn target(key: &str, value: &str) -> Option<Opinion> {
             return refuse("config.target", "models have no use for".to_owned());
         }
     }
-    if let Some(opinion) = symbols::called(&symbol, How::Invoked, "") {
-        if opinion.severity == Severity::High {
-            return refuse("config.target", "does more than build a model".to_owned());
-        }
+    if let Some(opinion) = symbols::called(&symbol, How::Invoked, "")
+        && opinion.severity == Severity::High
+    {
+        return refuse("config.target", "does more than build a model".to_owned());
     }
     if canonical == "builtins" && !libraries::expects("builtins", name, How::Invoked) {
         return refuse("config.target", "is no part of a model".to_owned());
@@ -163,6 +163,10 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
         }
         "pickle.broken" => (Severity::Unknown, "It breaks the rules of pickles at one place."),
         "pickle.cut_short" => (Severity::Unknown, "The pickle has no end."),
+        "pickle.expansion" => (
+            Severity::Medium,
+            "It unfolds to far more values than it has bytes, to exhaust its loader.",
+        ),
         "pickle.crowded" => (Severity::Note, "It holds more values than are kept."),
         "pickle.long_trailer" => {
             (Severity::Note, "What stands far behind the pickle was not looked at.")

@@ -422,15 +422,6 @@ fn is_weights(path: &str) -> bool {
     path.ends_with(".pth") && !path.contains("site-packages")
 }
 
-/// Where the value of a dotted name comes from.
-pub fn taint_of_path(path: &str) -> u8 {
-    match path {
-        // `os.environ` alone is looked at by everybody; what it holds is told by the key.
-        "sys.argv" => 0,
-        _ => 0,
-    }
-}
-
 /// Where the value under a key comes from.
 pub fn taint_of_key(path: &str, key: &str) -> u8 {
     if path == "os.environ" && is_secret_name(key) { taint::SECRET } else { 0 }
@@ -483,12 +474,12 @@ pub fn taint_of_result(path: &str, first: &Value) -> u8 {
         | "builtins.chr"
         | "builtins.bytearray.fromhex" => taint::DECODED,
         "os.getenv" | "os.environ.get" if is_secret_name(text) => taint::SECRET,
-        "os.environ.copy" | "os.environ.items" | "builtins.dict"
-            if first.path.as_deref() == Some("os.environ") =>
-        {
-            taint::SECRET
-        }
-        "os.environ.items" | "os.environ.copy" | "os.environ.values" => taint::SECRET,
+        "os.environ.items"
+        | "os.environ.copy"
+        | "os.environ.values"
+        | "getpass.getpass"
+        | "huggingface_hub.HfFolder.get_token"
+        | "huggingface_hub.get_token" => taint::SECRET,
         "builtins.dict" | "builtins.str" | "json.dumps" | "builtins.list"
             if first.path.as_deref() == Some("os.environ") =>
         {

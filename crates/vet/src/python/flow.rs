@@ -477,11 +477,7 @@ impl Flow {
             "builtins.globals()" | "builtins.vars()" => format!("builtins.{name}"),
             path => format!("{path}.{name}"),
         });
-        let mut taint = of.taint;
-        if let Some(path) = &path {
-            taint |= effects::taint_of_path(path);
-        }
-        Value { path, text: None, taint }
+        Value { path, text: None, taint: of.taint }
     }
 
     fn index(&mut self, of: Value, index: &Value) -> Value {

@@ -160,10 +160,9 @@ impl Lexer<'_> {
                 escaped = false;
             } else if c == '\\' {
                 escaped = true;
-            } else if self.rest.get(at..).is_some_and(|rest| rest.starts_with(&end)) {
-                stop = Some(at);
-                break;
-            } else if c == '\n' && end.len() == 1 {
+            } else if self.rest.get(at..).is_some_and(|rest| rest.starts_with(&end))
+                || c == '\n' && end.len() == 1
+            {
                 stop = Some(at);
                 break;
             }

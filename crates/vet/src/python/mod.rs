@@ -122,151 +122,114 @@ fn source(kind: CodeKind, text: &str, depth: usize, out: &mut Vec<Opinion>) {
     }
 }
 
+/// What is known of an act when it is weighed.
+struct Look<'a> {
+    act: &'a Act,
+    /// What it is given comes from the network or was decoded.
+    far: bool,
+    /// What it is given tells secrets or tells machines apart.
+    telling: bool,
+    /// Its texts hold commands.
+    commands: bool,
+    /// Its texts name files that hold secrets.
+    sensitive: bool,
+    /// It stands in code that was a text.
+    evaluated: bool,
+}
+
 fn opinion(kind: CodeKind, act: &Act, inner: bool) -> Option<Opinion> {
-    let has = |bits: u8| act.taint & bits != 0;
-    let far = has(taint::NETWORK | taint::DECODED);
     let joined = act.texts.join(" ");
-    let commands = crate::policy::text::judge("argument", &joined).is_some();
-    let sensitive = act.texts.iter().any(|text| effects::is_sensitive(text));
-    let evaluated = kind == CodeKind::Evaluated || inner;
-    let (rule, severity, reason) = match act.effect {
-        Effect::Process => {
-            let usual = is_usual_process(&act.texts);
-            let severity = if far || commands || evaluated {
-                Severity::High
-            } else if usual {
-                Severity::Note
-            } else {
-                Severity::Medium
-            };
-            ("code.process", severity, "It starts a process.")
-        }
-        Effect::Code => {
-            let severity = if far || evaluated {
-                Severity::High
-            } else if has(taint::FILE)
-                || act.callee.starts_with("pip")
-                || act.callee.starts_with("runpy")
-                || (act.callee == "builtins.exec")
-            {
-                Severity::Medium
-            } else if act.callee == "builtins.eval" && act.on_import && !act.texts.is_empty() {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            (
-                "code.run",
-                severity,
-                if far {
-                    "It runs code that it decodes or fetches."
-                } else {
-                    "It runs code that it puts together."
-                },
-            )
-        }
-        Effect::Deserialise => {
-            let severity = if far {
-                Severity::High
-            } else if evaluated || act.callee.starts_with("marshal") {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            ("code.deserialise", severity, "It unpickles what may run code.")
-        }
-        Effect::Network => {
-            let severity = if has(taint::SECRET | taint::HOST) || sensitive {
-                Severity::High
-            } else if act.on_import
-                || evaluated
-                || act.callee.starts_with("socket.")
-                || is_sending(&act.callee)
-            {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            ("code.network", severity, "It uses the network.")
-        }
-        Effect::Fetch => {
-            let severity = if has(taint::SECRET | taint::HOST) {
-                Severity::High
-            } else if act.on_import || evaluated {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            ("code.fetch", severity, "It fetches from the network.")
-        }
-        Effect::Write => {
-            let persistent = act.texts.iter().any(|text| effects::is_persistent(text));
-            let severity = if persistent || far && act.callee != "builtins.open" {
-                Severity::High
-            } else if evaluated
-                || act.on_import
-                    && !act.callee.starts_with("shutil.which")
-                    && !act.callee.ends_with("open")
-            {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            (
-                "code.write",
-                severity,
-                if persistent {
-                    "It writes to a place from which code runs later."
-                } else {
-                    "It writes or deletes files."
-                },
-            )
-        }
-        Effect::Native => {
-            let severity = if far {
-                Severity::High
-            } else if evaluated {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            ("code.native", severity, "It loads native code.")
-        }
-        Effect::Secret => {
-            let severity = if act.on_import || sensitive || evaluated {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            ("code.secret", severity, "It reads what is secret.")
-        }
-        Effect::Hook => {
-            let severity = if act.callee.starts_with("sys.") && !act.callee.contains("frame") {
-                Severity::Medium
-            } else {
-                Severity::Note
-            };
-            ("code.hook", severity, "It changes how Python runs other code.")
-        }
-        Effect::Foreign => {
-            if !act.bare
-                || !act.on_import
-                || effects::is_usual(&act.callee)
-                || kind == CodeKind::Cell
-            {
-                return None;
-            }
-            (
-                "code.foreign",
-                Severity::Medium,
-                "Importing it calls a function of a package that is not known.",
-            )
-        }
+    let look = Look {
+        act,
+        far: act.taint & (taint::NETWORK | taint::DECODED) != 0,
+        telling: act.taint & (taint::SECRET | taint::HOST) != 0,
+        commands: crate::policy::text::judge("argument", &joined).is_some(),
+        sensitive: act.texts.iter().any(|text| effects::is_sensitive(text)),
+        evaluated: kind == CodeKind::Evaluated || inner,
     };
-    let where_to = if act.on_import { "when it is imported" } else { "when it is used" };
-    let evidence = format!("line {}, {where_to}: {}({joined})", act.line, act.callee);
+    let usual = !act.bare || !act.on_import || effects::is_usual(&act.callee);
+    if act.effect == Effect::Foreign && (usual || kind == CodeKind::Cell) {
+        return None;
+    }
+    let (rule, severity, reason) = look.weigh();
+    let when = if act.on_import { "when it is imported" } else { "when it is used" };
+    let evidence = format!("line {}, {when}: {}({joined})", act.line, act.callee);
     let next = if severity == Severity::High { REFUSE } else { LOOK };
     Some(Opinion::new(rule, severity, reason, evidence, next))
+}
+
+/// High, medium or a note, by the first condition that holds.
+const fn step(high: bool, medium: bool) -> Severity {
+    match (high, medium) {
+        (true, _) => Severity::High,
+        (false, true) => Severity::Medium,
+        (false, false) => Severity::Note,
+    }
+}
+
+impl Look<'_> {
+    fn weigh(&self) -> (&'static str, Severity, &'static str) {
+        let (act, far, evaluated) = (self.act, self.far, self.evaluated);
+        let callee = act.callee.as_str();
+        match act.effect {
+            Effect::Process => {
+                let bad = far || self.commands || evaluated;
+                let severity = step(bad, !is_usual_process(&act.texts));
+                ("code.process", severity, "It starts a process.")
+            }
+            Effect::Code => {
+                let from_file = act.taint & taint::FILE != 0;
+                let runs = callee.starts_with("pip") || callee.starts_with("runpy");
+                let text = callee == "builtins.eval" && act.on_import && !act.texts.is_empty();
+                let bad = from_file || runs || text || callee == "builtins.exec";
+                ("code.run", step(far || evaluated, bad), "It runs code that it puts together.")
+            }
+            Effect::Deserialise => {
+                let severity = step(far, evaluated || callee.starts_with("marshal"));
+                ("code.deserialise", severity, "It unpickles what may run code.")
+            }
+            Effect::Network => {
+                let sends = callee.starts_with("socket.") || is_sending(callee);
+                let severity =
+                    step(self.telling || self.sensitive, act.on_import || evaluated || sends);
+                ("code.network", severity, "It uses the network.")
+            }
+            Effect::Fetch => {
+                let severity = step(self.telling, act.on_import || evaluated);
+                ("code.fetch", severity, "It fetches from the network.")
+            }
+            Effect::Write => self.write(),
+            Effect::Native => ("code.native", step(far, evaluated), "It loads native code."),
+            Effect::Secret => {
+                let severity = step(false, act.on_import || self.sensitive || evaluated);
+                ("code.secret", severity, "It reads what is secret.")
+            }
+            Effect::Hook => {
+                let severity = step(false, callee.starts_with("sys.") && !callee.contains("frame"));
+                ("code.hook", severity, "It changes how Python runs other code.")
+            }
+            Effect::Foreign => {
+                let reason = "Importing it calls a function of a package that is not known.";
+                ("code.foreign", Severity::Medium, reason)
+            }
+        }
+    }
+
+    fn write(&self) -> (&'static str, Severity, &'static str) {
+        let callee = self.act.callee.as_str();
+        let persistent = self.act.texts.iter().any(|text| effects::is_persistent(text));
+        let quiet = callee.starts_with("shutil.which") || callee.ends_with("open");
+        let severity = step(
+            persistent || self.far && callee != "builtins.open",
+            self.evaluated || self.act.on_import && !quiet,
+        );
+        let reason = if persistent {
+            "It writes to a place from which code runs later."
+        } else {
+            "It writes or deletes files."
+        };
+        ("code.write", severity, reason)
+    }
 }
 
 /// Programs that setups ask for versions and devices.
