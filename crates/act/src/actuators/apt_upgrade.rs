@@ -304,8 +304,8 @@ fn check_space(dir: &Path, bytes: u64) -> Result<(), ActError> {
     )))
 }
 
-/// Which paths may be put back. On a root that nobody else uses: everything, which is `None`. On the
-/// running system: what the dry run changed and what was packed, so that the data of running
+/// Which paths may be put back. On a root that nobody else uses: everything, which is `None`. On
+/// the running system: what the dry run changed and what was packed, so that the data of running
 /// services is left alone.
 fn ours(cx: &Context<'_>) -> Result<Option<BTreeSet<PathBuf>>, ActError> {
     if !is_live(cx.root) {
