@@ -157,16 +157,19 @@ impl actuator::Actuator for Actuator {
         let before = tree::load(&cx.undo_dir.join("index.before")).during(doing)?;
         let after = tree::load(&cx.undo_dir.join("index.after")).ok();
         change::remove_left_policy(cx.root);
-        let scope = scope_of(cx)?;
+        let ours = ours(cx)?;
+        let now = index(cx).during(doing)?;
+        let scope = |path: &Path| ours.as_ref().is_none_or(|ours| in_scope(path, ours));
+        let times = ours.as_ref().map(|ours| only_times(ours, &before, &now)).unwrap_or_default();
         let restore = Restore {
             root: cx.root,
             before: &before,
             pack: &cx.undo_dir.join("pack"),
             after: after.as_ref(),
             kept: &cx.undo_dir.join("kept"),
-            scope: &*scope,
+            scope: &|path| scope(path) || times.contains(path),
         };
-        let mut undone = restore.run_from(index(cx).during(doing)?).during(doing)?;
+        let mut undone = restore.run_from(now).during(doing)?;
         let now = index(cx).during(doing)?;
         let unlike =
             tree::differences((cx.root, &before), (cx.root, &now), |_| false).during(doing)?;
@@ -301,15 +304,12 @@ fn check_space(dir: &Path, bytes: u64) -> Result<(), ActError> {
     )))
 }
 
-/// Which paths may be put back.
-type Scope = Box<dyn Fn(&Path) -> bool>;
-
-/// On a root that nobody else uses: everything. On the running system: what
-/// the dry run changed, what was packed, and what stands or stood in dpkg's database, so that the
-/// data of running services is left alone.
-fn scope_of(cx: &Context<'_>) -> Result<Scope, ActError> {
+/// Which paths may be put back. On a root that nobody else uses: everything, which is `None`. On
+/// the running system: what the dry run changed and what was packed, so that the data of running
+/// services is left alone.
+fn ours(cx: &Context<'_>) -> Result<Option<BTreeSet<PathBuf>>, ActError> {
     if !is_live(cx.root) {
-        return Ok(Box::new(|_| true));
+        return Ok(None);
     }
     let mut ours: BTreeSet<PathBuf> = BTreeSet::new();
     pack::read(&cx.undo_dir.join("pack"), &mut |path, _, _| {
@@ -320,7 +320,26 @@ fn scope_of(cx: &Context<'_>) -> Result<Scope, ActError> {
     if let Some(report) = cx.plan.map(|plan| cx.shared.dry_run_of(&plan)).transpose()?.flatten() {
         ours.extend(report.manifest.into_iter().map(|change| change.path));
     }
-    Ok(Box::new(move |path| ours.contains(path) || path.starts_with("var/lib/dpkg")))
+    Ok(Some(ours))
+}
+
+/// What is ours on the running system, and dpkg's database.
+fn in_scope(path: &Path, ours: &BTreeSet<PathBuf>) -> bool {
+    ours.contains(path) || path.starts_with("var/lib/dpkg")
+}
+
+/// Folders of ours of which nothing but the time differs: dpkg unpacks beside a file that it then
+/// leaves as it was.
+fn only_times(ours: &BTreeSet<PathBuf>, before: &Index, now: &Index) -> BTreeSet<PathBuf> {
+    let only_time = |folder: &&Path| match (before.get(*folder), now.get(*folder)) {
+        (Some(old), Some(new)) => {
+            old.is_dir()
+                && old.mtime != new.mtime
+                && old.same(&tree::Entry { mtime: old.mtime, ..new.clone() })
+        }
+        _ => false,
+    };
+    ours.iter().filter_map(|path| path.parent()).filter(only_time).map(Path::to_path_buf).collect()
 }
 
 fn manifest(
