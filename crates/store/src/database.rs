@@ -104,7 +104,7 @@ pub struct Schema {
 pub enum Log {
     /// It is merged into the file and removed: for large writes, seldom.
     Merged,
-    /// It stays, and is merged whenever it has grown to [`limits::SQLITE_LOG_PAGES_KEPT`]: for
+    /// It stays, and is merged by whoever opens it past [`limits::SQLITE_LOG_BYTES_KEPT`]: for
     /// small writes by processes that come and go.
     Kept,
 }
@@ -130,8 +130,7 @@ impl Schema {
             connection.pragma_update(None, "journal_mode", "wal")?;
             if self.log == Log::Kept {
                 connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-                let pages = limits::SQLITE_LOG_PAGES_KEPT;
-                connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+                merge_large_log(&connection, path)?;
             }
             self.migrate(&connection, path)?;
         }
@@ -251,6 +250,25 @@ fn open_read(path: &Path) -> Result<Connection, DatabaseError> {
     Ok(connection)
 }
 
+/// Merges a kept log that has grown into the file, unless somebody else is at work: the next one
+/// does it then. It has to be cut: whoever opens a log alone forgets what was merged of it before,
+/// so that it would only grow.
+fn merge_large_log(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let bytes = std::fs::metadata(log).map_or(0, |meta| meta.len());
+    if bytes <= limits::SQLITE_LOG_BYTES_KEPT {
+        return Ok(());
+    }
+    connection.busy_timeout(std::time::Duration::ZERO)?;
+    let merged = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;
+    match merged.map_err(DatabaseError::from) {
+        Err(DatabaseError::Busy) => Ok(()),
+        other => other,
+    }
+}
+
 fn configure(connection: &Connection) -> Result<(), DatabaseError> {
     connection.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -345,8 +363,8 @@ mod tests {
             connection.execute("INSERT INTO a VALUES (zeroblob(65536))", []).unwrap();
             drop(connection);
             assert!(log_bytes() > 0, "the log is left for the next one");
-            let page_bytes = 4_096 + 24;
-            let most = u64::from(limits::SQLITE_LOG_PAGES_KEPT + 64) * page_bytes;
+            // The last write may go over it.
+            let most = limits::SQLITE_LOG_BYTES_KEPT + 2 * 65_536;
             assert!(log_bytes() <= most, "{} bytes", log_bytes());
         }
         drop(ONE.open(&path, Access::Write).unwrap());

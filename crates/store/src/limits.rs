@@ -10,9 +10,9 @@ pub const SQLITE_IMPORT_CACHE_KIB: i64 = 16_384;
 pub const SQLITE_STATEMENTS_MAX: usize = 64;
 /// What a write-ahead log is cut back to after a checkpoint, bytes.
 pub const SQLITE_LOG_BYTES_MAX: i64 = 8 << 20;
-/// Pages that a write-ahead log may hold before it is merged, where it outlives its processes: it
-/// is read through at every start.
-pub const SQLITE_LOG_PAGES_KEPT: u32 = 256;
+/// Bytes from which a write-ahead log that outlives its processes is merged: it is read through at
+/// every start.
+pub const SQLITE_LOG_BYTES_KEPT: u64 = 1 << 20;
 /// How long a writer waits for another one.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
