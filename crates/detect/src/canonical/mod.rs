@@ -218,12 +218,17 @@ fn letters(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
-/// Whether patterns say enough to be looked for in any order: one switch, or three letters.
+/// Whether patterns say enough to be looked for in any order: one switch, a whole word of two
+/// letters, or three letters.
 pub fn is_telling<'a>(patterns: impl IntoIterator<Item = &'a str>) -> bool {
     patterns.into_iter().any(|pattern| {
         let is_switch = pattern.trim_start_matches([' ', WORD_START]).starts_with('-');
         let begins = pattern.contains(WORD_START);
-        let needed = if is_switch && begins { 1 } else { 3 };
+        let needed = match (is_switch, begins && pattern.contains(WORD_END)) {
+            (true, _) if begins => 1,
+            (_, true) => 2,
+            _ => 3,
+        };
         pattern.chars().filter(|c| c.is_alphabetic()).count() >= needed
     })
 }
@@ -262,7 +267,11 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         }
     }
     said.push(LINE_END);
-    said.push_str(&format!("{count} "));
+    said.push_str(&count.to_string());
+    said.push(' ');
+    if powershell {
+        push_short(&mut said, &lower);
+    }
     if lower != written {
         push_written(&mut said, &written, powershell);
     }
@@ -276,6 +285,19 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         }
     }
     said
+}
+
+/// Parameters of PowerShell also stay in the form in which they were written: not every rule says
+/// that it is about PowerShell.
+fn push_short(said: &mut String, lower: &str) {
+    let form = |raw, powershell| word(raw, powershell, WHOLE, &mut Marks::default());
+    if lower.split_whitespace().all(|raw| form(raw, true) == form(raw, false)) {
+        return;
+    }
+    for raw in lower.split_whitespace() {
+        said.push(' ');
+        said.push_str(&WHOLE.frame(&form(raw, false)));
+    }
 }
 
 /// Words with variables also stay as they were written: some rules look for the variable.

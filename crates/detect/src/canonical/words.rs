@@ -28,7 +28,7 @@ pub(super) fn word(raw: &str, powershell: bool, edges: Edges, marks: &mut Marks)
     // `cmd` takes commas and semicolons between words as spaces.
     const SEPARATORS: [char; 2] = [',', ';'];
     let raw = if edges.start.is_some() { raw.trim_start_matches(SEPARATORS) } else { raw };
-    let raw = if edges.end.is_some() { raw.trim_end_matches(SEPARATORS) } else { raw };
+    let raw = raw.trim_end_matches(SEPARATORS);
     let open = edges.end.is_none();
     if let Some(name) = switch(raw) {
         let name = if powershell { parameter(name, open) } else { name };

@@ -326,7 +326,9 @@ impl Compiler {
                 start: at == 0 && matches!(place, Place::Whole | Place::Start),
                 end: at == last && matches!(place, Place::Whole | Place::End),
             };
-            if text.trim().is_empty() && !text.is_empty() {
+            // The view has neither white space nor this extension to be found by themselves.
+            let says_nothing = text.trim().is_empty() || text.eq_ignore_ascii_case(".exe");
+            if says_nothing && parts.len() > 1 {
                 continue;
             }
             // A part that only the text as logged can answer: then the whole is.
