@@ -40,9 +40,9 @@ pub fn rule_files(root: &Path) -> impl Iterator<Item = (String, Vec<u8>)> {
     let folders = ["rules", "rules-emerging-threats", "rules-threat-hunting"];
     let paths: Vec<PathBuf> =
         folders.iter().flat_map(|folder| files(&root.join("sigma").join(folder), ".yml")).collect();
-    paths.into_iter().filter_map(|path| {
-        Some((path.display().to_string(), std::fs::read(&path).ok()?))
-    })
+    paths
+        .into_iter()
+        .filter_map(|path| Some((path.display().to_string(), std::fs::read(&path).ok()?)))
 }
 
 /// Hands over the records of a recording by the names that Sigma uses; gives how many could not be

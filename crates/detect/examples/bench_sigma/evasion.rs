@@ -84,12 +84,17 @@ fn one_table(root: &Path, rules: &Rules, own: bool) {
     }
     let total: usize = pairs.iter().map(|(_, _, matched)| matched.len()).sum();
     println!("{} of {} base events, {total} matches as logged", pairs.len(), bases.len());
-    for (name, list, goal) in [("A", operators_a::OPERATORS, 0.05), ("B", operators_b::OPERATORS, 0.25)] {
+    for (name, list, goal) in
+        [("A", operators_a::OPERATORS, 0.05), ("B", operators_b::OPERATORS, 0.25)]
+    {
         if list.is_empty() {
             println!("list {name}: not there yet");
             continue;
         }
-        println!("list {name:<22} {:>9} {:>18} {:>18}", "applied", "lost, as logged", "lost, with views");
+        println!(
+            "list {name:<22} {:>9} {:>18} {:>18}",
+            "applied", "lost, as logged", "lost, with views"
+        );
         let mut lost_any = [BTreeSet::new(), BTreeSet::new()];
         for operator in list {
             measure(rules, &pairs, operator, &mut lost_any);

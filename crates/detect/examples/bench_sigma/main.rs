@@ -19,7 +19,13 @@ use serde_json::{Map, Value};
 
 /// One line of the report.
 fn row(name: &str, value: &str, goal: &str, met: bool) {
-    println!("{:<52} {:>22}   goal {:<16} {}", name, value, goal, if met { "met" } else { "MISSED" });
+    println!(
+        "{:<52} {:>22}   goal {:<16} {}",
+        name,
+        value,
+        goal,
+        if met { "met" } else { "MISSED" }
+    );
 }
 
 fn main() {
@@ -116,12 +122,7 @@ fn speed(root: &std::path::Path, rules: &Rules) {
         ">= 25,000",
         rate(whole_s) >= 25_000.0,
     );
-    row(
-        "matching alone",
-        &format!("{:.0} events/s", rate(match_s)),
-        "(for information)",
-        true,
-    );
+    row("matching alone", &format!("{:.0} events/s", rate(match_s)), "(for information)", true);
 }
 
 /// Matches one event by its source's fields.

@@ -6,11 +6,23 @@ use crate::operators::{Operator, each_gap, each_word, is_data, is_powershell, wo
 
 /// The operators of list A.
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "case", what: "letters change case; Windows names and switches do not tell", edit: case },
+    Operator {
+        name: "case",
+        what: "letters change case; Windows names and switches do not tell",
+        edit: case,
+    },
     Operator { name: "caret", what: "cmd drops a caret before a letter", edit: caret },
-    Operator { name: "empty quotes", what: "an empty pair of quotes inside a word is nothing", edit: empty_quotes },
+    Operator {
+        name: "empty quotes",
+        what: "an empty pair of quotes inside a word is nothing",
+        edit: empty_quotes,
+    },
     Operator { name: "quoted word", what: "a word in quotes is the same word", edit: quoted_word },
-    Operator { name: "quoted part", what: "a part of a word in quotes is the same word", edit: quoted_part },
+    Operator {
+        name: "quoted part",
+        what: "a part of a word in quotes is the same word",
+        edit: quoted_part,
+    },
     Operator { name: "spaces", what: "more spaces between words", edit: spaces },
     Operator { name: "tab", what: "a tab for a space", edit: tab },
     Operator { name: "switch sign", what: "`-x` for `/x` and the reverse", edit: switch_sign },
@@ -18,17 +30,53 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "forward slash", what: "`/` for `\\` in a path", edit: forward_slash },
     Operator { name: "path dot", what: "`\\.\\` for `\\` in a path", edit: path_dot },
     Operator { name: "path double", what: "`\\\\` for `\\` in a path", edit: path_double },
-    Operator { name: "path parent", what: "a folder and back out of it in a path", edit: path_parent },
+    Operator {
+        name: "path parent",
+        what: "a folder and back out of it in a path",
+        edit: path_parent,
+    },
     Operator { name: "environment", what: "a variable for a well-known folder", edit: environment },
-    Operator { name: "extension", what: "`.exe` of the program left out or written", edit: extension },
-    Operator { name: "program path", what: "the program with its folder, or without", edit: program_path },
-    Operator { name: "backtick", what: "PowerShell drops a backtick before most letters", edit: backtick },
-    Operator { name: "concatenation", what: "a PowerShell string in two pieces", edit: concatenation },
-    Operator { name: "fullwidth", what: "a fullwidth letter, best-fit mapped to its ASCII one", edit: fullwidth },
-    Operator { name: "zero width", what: "a character of no width, which many programs drop", edit: zero_width },
+    Operator {
+        name: "extension",
+        what: "`.exe` of the program left out or written",
+        edit: extension,
+    },
+    Operator {
+        name: "program path",
+        what: "the program with its folder, or without",
+        edit: program_path,
+    },
+    Operator {
+        name: "backtick",
+        what: "PowerShell drops a backtick before most letters",
+        edit: backtick,
+    },
+    Operator {
+        name: "concatenation",
+        what: "a PowerShell string in two pieces",
+        edit: concatenation,
+    },
+    Operator {
+        name: "fullwidth",
+        what: "a fullwidth letter, best-fit mapped to its ASCII one",
+        edit: fullwidth,
+    },
+    Operator {
+        name: "zero width",
+        what: "a character of no width, which many programs drop",
+        edit: zero_width,
+    },
     Operator { name: "encoded", what: "`-Command X` as `-EncodedCommand`", edit: encoded },
-    Operator { name: "parameter name", what: "another short form of a PowerShell parameter", edit: parameter_name },
-    Operator { name: "idle switch", what: "a PowerShell switch that changes nothing", edit: idle_switch },
+    Operator {
+        name: "parameter name",
+        what: "another short form of a PowerShell parameter",
+        edit: parameter_name,
+    },
+    Operator {
+        name: "idle switch",
+        what: "a PowerShell switch that changes nothing",
+        edit: idle_switch,
+    },
 ];
 
 fn case(line: &str) -> Vec<String> {
@@ -249,9 +297,12 @@ fn zero_width(line: &str) -> Vec<String> {
     ["\u{200b}", "\u{ad}"]
         .into_iter()
         .flat_map(|none| {
-            each_word(line, move |place, word, _| {
-                if place == 0 || is_data(word) { None } else { inserted(word, none) }
-            })
+            each_word(
+                line,
+                move |place, word, _| {
+                    if place == 0 || is_data(word) { None } else { inserted(word, none) }
+                },
+            )
         })
         .collect()
 }
@@ -345,6 +396,9 @@ mod tests {
         assert_eq!(one("switch sign", "reg /v x"), ["reg -v x"]);
         assert_eq!(one("extension", "net.exe user"), ["net user"]);
         assert_eq!(one("path dot", r"type C:\a"), [r"type C:\.\a"]);
-        assert_eq!(one("environment", r"dir C:\Windows\x"), [r"dir %SystemRoot%\x", r"dir %windir%\x"]);
+        assert_eq!(
+            one("environment", r"dir C:\Windows\x"),
+            [r"dir %SystemRoot%\x", r"dir %windir%\x"]
+        );
     }
 }

@@ -151,15 +151,13 @@ pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<Stri
     let mut found: Vec<String> = Vec::new();
     let mut joins = false;
     for (place, raw) in raw.iter().enumerate() {
-        let edges = Edges {
-            start: (place > 0 || !starts_open).then_some(if place > 0 || !plain.starts_with(' ') {
-                ""
-            } else {
-                " "
-            }),
-            end: (place < last || !ends_open)
-                .then_some(if place == last && plain.ends_with(' ') { " " } else { "" }),
-        };
+        let edges =
+            Edges {
+                start: (place > 0 || !starts_open)
+                    .then_some(if place > 0 || !plain.starts_with(' ') { "" } else { " " }),
+                end: (place < last || !ends_open)
+                    .then_some(if place == last && plain.ends_with(' ') { " " } else { "" }),
+            };
         let text = word(raw, powershell, edges, &mut Marks::default());
         if text.is_empty() {
             return None;

@@ -2,8 +2,7 @@ use super::*;
 
 /// The view in a form for reading: the words between single spaces.
 fn readable(text: &str) -> String {
-    let spaced: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -120,7 +119,8 @@ fn what_a_rule_says_about_the_disguise_itself_has_no_view() {
 
 #[test]
 fn nothing_breaks_it() {
-    for text in ["%", "$env:", "!a", "[char]", "\\", "\\\\?\\", "..", "-", "^^^", "%a:~%", "\u{0}"] {
+    for text in ["%", "$env:", "!a", "[char]", "\\", "\\\\?\\", "..", "-", "^^^", "%a:~%", "\u{0}"]
+    {
         view(text, Text::CommandLine);
         view(&text.repeat(1000), Text::Script);
     }

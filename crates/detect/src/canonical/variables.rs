@@ -126,9 +126,9 @@ fn variables_set(text: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("set ") {
-        let starts = rest.get(..at).is_none_or(|before| {
-            before.chars().next_back().is_none_or(|c| !c.is_alphanumeric())
-        });
+        let starts = rest
+            .get(..at)
+            .is_none_or(|before| before.chars().next_back().is_none_or(|c| !c.is_alphanumeric()));
         rest = rest.get(at + 4..).unwrap_or_default();
         let assignment = rest.split(" & ").next().unwrap_or_default();
         if let Some((name, value)) = assignment.split_once('=') {

@@ -1,11 +1,11 @@
 //! The last stage: one form of each word, and commands that are encoded in a word.
 
 use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::{Edges, Marks};
 use super::paths::one_form;
+use super::{Edges, Marks};
 
 /// Parameters of `powershell.exe`, the shortest form that it takes for each, and other names.
 const PARAMETERS: &[(&str, usize, &[&str])] = &[

@@ -47,24 +47,41 @@ pub(super) enum TimePart {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Test {
     /// A text; in lower case unless `cased`.
-    Text { place: Place, text: TextId, cased: bool },
+    Text {
+        place: Place,
+        text: TextId,
+        cased: bool,
+    },
     /// A text with wildcards, by its place in [`Tables::globs`].
-    Glob { glob: u32, cased: bool },
+    Glob {
+        glob: u32,
+        cased: bool,
+    },
     /// A regular expression, by its place in [`Tables::regexes`].
     Regex(u32),
     /// A network, by its place in [`Tables::networks`].
     Network(u32),
     /// A number, by its bits.
-    Number { order: Order, bits: u64 },
+    Number {
+        order: Order,
+        bits: u64,
+    },
     /// A part of a time.
-    Time { part: TimePart, bits: u64 },
+    Time {
+        part: TimePart,
+        bits: u64,
+    },
     Bool(bool),
     /// The field is absent or null.
     Null,
     /// The field is there, or is not.
     Exists(bool),
     /// The value of another field.
-    FieldRef { other: Field, place: Place, cased: bool },
+    FieldRef {
+        other: Field,
+        place: Place,
+        cased: bool,
+    },
 }
 
 /// One comparison. `loose` are the patterns that must all stand in a canonical view instead, as
@@ -222,12 +239,13 @@ impl Atom {
                 .regexes
                 .get(*regex as usize)
                 .is_some_and(|regex| regex.is_match_loosely(&view.plain)),
-            (_, Some((from, to))) => tables
-                .loose
-                .get(from as usize..to as usize)
-                .is_some_and(|patterns| {
-                    patterns.iter().all(|pattern| holds_text(&view.text, tables.texts.get(*pattern)))
-                }),
+            (_, Some((from, to))) => {
+                tables.loose.get(from as usize..to as usize).is_some_and(|patterns| {
+                    patterns
+                        .iter()
+                        .all(|pattern| holds_text(&view.text, tables.texts.get(*pattern)))
+                })
+            }
             (_, None) => false,
         }
     }

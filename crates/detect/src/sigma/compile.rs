@@ -122,8 +122,11 @@ impl Compiler {
                 named.insert(name.as_str(), expr);
             }
         }
-        let conditions: Result<Vec<Expr>, String> =
-            detections.conditions.iter().map(|condition| condition_of(condition, &named, 0)).collect();
+        let conditions: Result<Vec<Expr>, String> = detections
+            .conditions
+            .iter()
+            .map(|condition| condition_of(condition, &named, 0))
+            .collect();
         let conditions = conditions?;
         if conditions.is_empty() {
             return Err("it has no condition".to_owned());
@@ -386,7 +389,8 @@ impl Compiler {
                 flags.push(flag);
             }
         }
-        let whole = if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
+        let whole =
+            if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
         if let Some(known) = self.regex_ids.get(&whole) {
             return Ok(*known);
         }
@@ -525,9 +529,7 @@ fn condition_of(
     match condition {
         ConditionExpr::And(parts) => Ok(all(each(parts)?)),
         ConditionExpr::Or(parts) => Ok(any(each(parts)?)),
-        ConditionExpr::Not(part) => {
-            Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?)))
-        }
+        ConditionExpr::Not(part) => Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?))),
         ConditionExpr::Identifier(name) => named
             .get(name.as_str())
             .cloned()

@@ -50,7 +50,11 @@ pub(super) struct Correlation {
 
 #[derive(Debug)]
 enum Condition {
-    Thresholds { all: Vec<(ConditionOperator, f64)>, field: Option<String>, percentile: f64 },
+    Thresholds {
+        all: Vec<(ConditionOperator, f64)>,
+        field: Option<String>,
+        percentile: f64,
+    },
     /// Over the rules that were seen.
     Seen(ConditionExpr),
 }

@@ -56,7 +56,8 @@ pub(super) fn windash(text: &str) -> Vec<String> {
         let mut rest = text.chars().peekable();
         let mut turned = String::with_capacity(text.len());
         while let Some(c) = rest.next() {
-            let begins = before.is_none_or(|before: char| !before.is_alphanumeric() && before != '_');
+            let begins =
+                before.is_none_or(|before: char| !before.is_alphanumeric() && before != '_');
             let follows = rest.peek().is_some_and(|next| next.is_alphanumeric() || *next == '_');
             turned.push(if begins && follows && (c == '-' || c == '/') { dash } else { c });
             before = Some(c);

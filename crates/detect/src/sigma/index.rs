@@ -122,7 +122,8 @@ fn keys_of(atom: &Atom, compiler: &Compiler) -> Option<Vec<Key>> {
             return None;
         }
         // A text that holds another key's text shows that key too.
-        let shown = keys.iter().any(|key| matches!(key, Key::Text(_, known) if text.contains(known)));
+        let shown =
+            keys.iter().any(|key| matches!(key, Key::Text(_, known) if text.contains(known)));
         if !shown {
             keys.retain(|key| !matches!(key, Key::Text(_, known) if known.contains(&text)));
             keys.push(Key::Text(atom.field, text));

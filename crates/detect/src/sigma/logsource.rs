@@ -359,9 +359,7 @@ fn name_of(event: &Observed<'_>) -> Option<&'static str> {
         "suricata" => known("suricata/", text("event_type")),
         "cloudtrail" => Some("cloudtrail"),
         "kubernetes" | "kubernetes_audit" | "k8s_audit" => Some("kubernetes"),
-        "web_access" | "access_log" | "web" => {
-            Some(known("web/", text("server")).unwrap_or("web"))
-        }
+        "web_access" | "access_log" | "web" => Some(known("web/", text("server")).unwrap_or("web")),
         "falco" => Some("falco/process"),
         "osquery" => Some("linux/process"),
         "azure" => known("azure/", &text("category").to_ascii_lowercase()),
@@ -443,11 +441,8 @@ mod tests {
         let ocsf = Map::new();
         let event = Observed { time_ms: 0, host: "", source, class_uid: 0, ocsf: &ocsf, raw: &raw };
         let kinds = Kinds::new();
-        let rule = LogSource {
-            product: some(product),
-            category: some(category),
-            service: some(service),
-        };
+        let rule =
+            LogSource { product: some(product), category: some(category), service: some(service) };
         kinds.of(&event).is_some_and(|kind| rule.holds(&kinds.all()[kind]))
     }
 
@@ -481,6 +476,9 @@ mod tests {
         assert!(holds("cloudtrail", json!({}), "aws", "", "cloudtrail"));
         assert!(holds("auditd", json!({"type": "EXECVE"}), "linux", "process_creation", ""));
         assert!(!holds("unheard of", json!({}), "linux", "", ""));
-        assert!(!holds("syslog", json!({}), "", "", ""), "a rule that names nothing is for nothing");
+        assert!(
+            !holds("syslog", json!({}), "", "", ""),
+            "a rule that names nothing is for nothing"
+        );
     }
 }

@@ -277,10 +277,7 @@ fn initiated(direction: &str) -> Cow<'_, str> {
 
 /// Sysmon's form of a registry value from that of the security log.
 fn registry_value(raw: &Map<String, Value>) -> Vec<(&'static str, String)> {
-    const HIVES: &[(&str, &str)] = &[
-        ("\\REGISTRY\\MACHINE", "HKLM"),
-        ("\\REGISTRY\\USER", "HKU"),
-    ];
+    const HIVES: &[(&str, &str)] = &[("\\REGISTRY\\MACHINE", "HKLM"), ("\\REGISTRY\\USER", "HKU")];
     let text = |key: &str| raw.get(key).and_then(Value::as_str);
     let Some(key) = text("ObjectName") else { return Vec::new() };
     let hive = HIVES.iter().find_map(|(long, short)| Some((key.strip_prefix(long)?, short)));
@@ -321,7 +318,11 @@ fn query_of_target(raw: &Map<String, Value>) -> Vec<(&'static str, String)> {
     }
     match target.split_once('?') {
         Some((path, query)) => {
-            vec![("cs-uri-stem", path.to_owned()), ("cs-uri-query", target.to_owned()), ("cs-uri-query", query.to_owned())]
+            vec![
+                ("cs-uri-stem", path.to_owned()),
+                ("cs-uri-query", target.to_owned()),
+                ("cs-uri-query", query.to_owned()),
+            ]
         }
         None => vec![("cs-uri-stem", target.to_owned()), ("cs-uri-query", target.to_owned())],
     }

@@ -127,7 +127,8 @@ fn conditions_choose_among_detections() {
 
 #[test]
 fn words_are_looked_for_in_every_field() {
-    let words = |list: &str, fields: Value| matches(&format!("  k:\n{list}\n  condition: k"), fields);
+    let words =
+        |list: &str, fields: Value| matches(&format!("  k:\n{list}\n  condition: k"), fields);
     assert!(words("    - needle\n    - other", json!({"x": {"y": ["a Needle here"]}})));
     assert!(words("    '|all':\n      - one\n      - two", json!({"x": "one", "y": "two"})));
     assert!(!words("    '|all':\n      - one\n      - two", json!({"x": "one"})));
@@ -151,7 +152,9 @@ fn a_disguised_line_matches_in_its_view_and_says_so() {
         process(json!({"Image": "C:\\Windows\\System32\\certutil.exe", "CommandLine": text}))
     };
     assert_eq!(seen(&rules, &line("certutil -decode a b")), [("r".to_owned(), Seen::AsLogged)]);
-    for disguised in ["c^ertutil -decode a", "certutil.exe  /de\"co\"de a", "certutil a \u{2013}decode b"] {
+    for disguised in
+        ["c^ertutil -decode a", "certutil.exe  /de\"co\"de a", "certutil a \u{2013}decode b"]
+    {
         assert_eq!(
             seen(&rules, &line(disguised)),
             [("r".to_owned(), Seen::Canonical)],
@@ -223,7 +226,9 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
     assert!(refused(&with("a|re: '('")).contains("regex"));
     assert!(refused(&with("a|cidr: '10.0.0.0/99'")).contains("network"));
     assert!(refused(&with("a|gt: x")).contains("number"));
-    assert!(refused(&format!("{HEAD}detection:\n  s:\n    a: b\n  condition: s and t\n")).contains('t'));
+    assert!(
+        refused(&format!("{HEAD}detection:\n  s:\n    a: b\n  condition: s and t\n")).contains('t')
+    );
     refused("[");
     refused("title: only");
     assert!(refused(&"x".repeat(2 << 20)).contains("larger"));
