@@ -273,14 +273,15 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
     if lower != written {
         push_written(&mut said, &written, powershell);
     }
-    if powershell && depth < DEPTH_MAX {
-        if let Some(inner) = words::encoded_command(plain) {
-            marks.hidden_text = marks.hidden_text.saturating_add(1);
-            let inner = clean(cut(&inner), marks);
-            said.push(' ');
-            said.push_str(&WHOLE.frame("-command"));
-            said.push_str(&say(&inner, Text::Script, depth + 1, marks));
-        }
+    if powershell
+        && depth < DEPTH_MAX
+        && let Some(inner) = words::encoded_command(plain)
+    {
+        marks.hidden_text = marks.hidden_text.saturating_add(1);
+        let inner = clean(cut(&inner), marks);
+        said.push(' ');
+        said.push_str(&WHOLE.frame("-command"));
+        said.push_str(&say(&inner, Text::Script, depth + 1, marks));
     }
     said
 }

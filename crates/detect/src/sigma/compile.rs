@@ -269,20 +269,20 @@ impl Compiler {
         let many = StringPart::Special(SpecialChar::WildcardMulti);
         // `*x*` is `contains x`, and so on.
         let (mut parts, mut place) = (parts, place);
-        if parts.len() > 1 {
-            if let (Some((first, rest)), Place::Whole | Place::End) = (parts.split_first(), place) {
-                if *first == many {
-                    place = if place == Place::Whole { Place::End } else { place };
-                    parts = rest;
-                }
+        if parts.len() > 1
+            && let (Some((first, rest)), Place::Whole | Place::End) = (parts.split_first(), place)
+        {
+            if *first == many {
+                place = if place == Place::Whole { Place::End } else { place };
+                parts = rest;
             }
-            if let (Some((last, rest)), Place::Whole | Place::Start | Place::End) =
-                (parts.split_last(), place)
-            {
-                if *last == many && !rest.is_empty() {
-                    place = if place == Place::End { Place::Anywhere } else { Place::Start };
-                    parts = rest;
-                }
+        }
+        if let (Some((last, rest)), Place::Whole | Place::Start | Place::End) =
+            (parts.split_last(), place)
+        {
+            if *last == many && !rest.is_empty() {
+                place = if place == Place::End { Place::Anywhere } else { Place::Start };
+                parts = rest;
             }
         }
         let loose = self.loose(item, parts, place);

@@ -10,10 +10,13 @@ use serde_json::{Map, Value};
 /// Turns a value of a source into the one that rules are written for.
 pub(super) type Convert = fn(&str) -> Cow<'_, str>;
 
+/// The source's name for a field, Sigma's name, and how values are turned.
+type Row = (&'static str, &'static str, Option<Convert>);
+
 /// The fields of one log source.
 pub(super) struct Mapping {
     pub name: &'static str,
-    pub fields: &'static [(&'static str, &'static str, Option<Convert>)],
+    pub fields: &'static [Row],
     /// Fields that are made of several.
     pub made: fn(&Map<String, Value>) -> Vec<(&'static str, String)>,
 }
@@ -217,7 +220,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
 ];
 
 /// Elastic Common Schema, with what Winlogbeat keeps of Windows events.
-const ECS_FIELDS: &[(&str, &str, Option<Convert>)] = &[
+const ECS_FIELDS: &[Row] = &[
     ("process.executable", "Image", None),
     ("process.command_line", "CommandLine", None),
     ("process.pid", "ProcessId", None),

@@ -410,10 +410,10 @@ fn grouping(compiler: &mut Compiler, correlations: &mut [Correlation]) -> Vec<Fi
     let mut fields = Vec::new();
     for correlation in correlations {
         for name in correlation.fields() {
-            if let Some(field) = compiler.fields.add(&name) {
-                if !fields.contains(&field) {
-                    fields.push(field);
-                }
+            if let Some(field) = compiler.fields.add(&name)
+                && !fields.contains(&field)
+            {
+                fields.push(field);
             }
         }
     }
