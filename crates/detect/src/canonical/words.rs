@@ -92,7 +92,7 @@ pub(super) fn encoded_command(line: &str) -> Option<String> {
             .filter_map(|pair| Some(u16::from_le_bytes([*pair.first()?, *pair.get(1)?])))
             .collect();
         let text = String::from_utf16(&units).ok()?;
-        let readable = text.chars().filter(|c| c.is_ascii()).count() * 2 > text.chars().count();
+        let readable = text.chars().filter(char::is_ascii).count() * 2 > text.chars().count();
         return readable.then_some(text);
     }
     None

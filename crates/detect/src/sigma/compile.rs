@@ -271,19 +271,18 @@ impl Compiler {
         let (mut parts, mut place) = (parts, place);
         if parts.len() > 1
             && let (Some((first, rest)), Place::Whole | Place::End) = (parts.split_first(), place)
+            && *first == many
         {
-            if *first == many {
-                place = if place == Place::Whole { Place::End } else { place };
-                parts = rest;
-            }
+            place = Place::End;
+            parts = rest;
         }
         if let (Some((last, rest)), Place::Whole | Place::Start | Place::End) =
             (parts.split_last(), place)
+            && *last == many
+            && !rest.is_empty()
         {
-            if *last == many && !rest.is_empty() {
-                place = if place == Place::End { Place::Anywhere } else { Place::Start };
-                parts = rest;
-            }
+            place = if place == Place::End { Place::Anywhere } else { Place::Start };
+            parts = rest;
         }
         let loose = self.loose(item, parts, place);
         let keep = |text: &str| if cased { text.to_owned() } else { fold(text) };
