@@ -257,6 +257,12 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         if place == 0 && kind == Text::CommandLine {
             if let Some(other) = other_program(&text) {
                 push_program(&mut said, &other, count);
+                // What follows the program also stands behind its other form.
+                if let Some(second) = lower.split_whitespace().nth(1) {
+                    said.push(' ');
+                    let second = word(second, powershell, WHOLE, &mut Marks::default());
+                    said.push_str(&WHOLE.frame(&second));
+                }
             }
             push_program(&mut said, &text, count);
         } else {
