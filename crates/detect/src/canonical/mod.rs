@@ -151,15 +151,13 @@ pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<Stri
     let mut found: Vec<String> = Vec::new();
     let mut joins = false;
     for (place, raw) in raw.iter().enumerate() {
-        let edges = Edges {
-            start: (place > 0 || !starts_open).then_some(if place > 0 || !plain.starts_with(' ') {
-                ""
-            } else {
-                " "
-            }),
-            end: (place < last || !ends_open)
-                .then_some(if place == last && plain.ends_with(' ') { " " } else { "" }),
-        };
+        let edges =
+            Edges {
+                start: (place > 0 || !starts_open)
+                    .then_some(if place > 0 || !plain.starts_with(' ') { "" } else { " " }),
+                end: (place < last || !ends_open)
+                    .then_some(if place == last && plain.ends_with(' ') { " " } else { "" }),
+            };
         let text = word(raw, powershell, edges, &mut Marks::default());
         if text.is_empty() {
             return None;
@@ -218,12 +216,17 @@ fn letters(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
-/// Whether patterns say enough to be looked for in any order: one switch, or three letters.
+/// Whether patterns say enough to be looked for in any order: one switch, a whole word of two
+/// letters, or three letters.
 pub fn is_telling<'a>(patterns: impl IntoIterator<Item = &'a str>) -> bool {
     patterns.into_iter().any(|pattern| {
         let is_switch = pattern.trim_start_matches([' ', WORD_START]).starts_with('-');
         let begins = pattern.contains(WORD_START);
-        let needed = if is_switch && begins { 1 } else { 3 };
+        let needed = match (is_switch, begins && pattern.contains(WORD_END)) {
+            (true, _) if begins => 1,
+            (_, true) => 2,
+            _ => 3,
+        };
         pattern.chars().filter(|c| c.is_alphabetic()).count() >= needed
     })
 }
@@ -254,6 +257,12 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         if place == 0 && kind == Text::CommandLine {
             if let Some(other) = other_program(&text) {
                 push_program(&mut said, &other, count);
+                // What follows the program also stands behind its other form.
+                if let Some(second) = lower.split_whitespace().nth(1) {
+                    said.push(' ');
+                    let second = word(second, powershell, WHOLE, &mut Marks::default());
+                    said.push_str(&WHOLE.frame(&second));
+                }
             }
             push_program(&mut said, &text, count);
         } else {
@@ -262,20 +271,38 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         }
     }
     said.push(LINE_END);
-    said.push_str(&format!("{count} "));
+    said.push_str(&count.to_string());
+    said.push(' ');
+    if powershell {
+        push_short(&mut said, &lower);
+    }
     if lower != written {
         push_written(&mut said, &written, powershell);
     }
-    if powershell && depth < DEPTH_MAX {
-        if let Some(inner) = words::encoded_command(plain) {
-            marks.hidden_text = marks.hidden_text.saturating_add(1);
-            let inner = clean(cut(&inner), marks);
-            said.push(' ');
-            said.push_str(&WHOLE.frame("-command"));
-            said.push_str(&say(&inner, Text::Script, depth + 1, marks));
-        }
+    if powershell
+        && depth < DEPTH_MAX
+        && let Some(inner) = words::encoded_command(plain)
+    {
+        marks.hidden_text = marks.hidden_text.saturating_add(1);
+        let inner = clean(cut(&inner), marks);
+        said.push(' ');
+        said.push_str(&WHOLE.frame("-command"));
+        said.push_str(&say(&inner, Text::Script, depth + 1, marks));
     }
     said
+}
+
+/// Parameters of PowerShell also stay in the form in which they were written: not every rule says
+/// that it is about PowerShell.
+fn push_short(said: &mut String, lower: &str) {
+    let form = |raw, powershell| word(raw, powershell, WHOLE, &mut Marks::default());
+    if lower.split_whitespace().all(|raw| form(raw, true) == form(raw, false)) {
+        return;
+    }
+    for raw in lower.split_whitespace() {
+        said.push(' ');
+        said.push_str(&WHOLE.frame(&form(raw, false)));
+    }
 }
 
 /// Words with variables also stay as they were written: some rules look for the variable.

@@ -2,8 +2,7 @@ use super::*;
 
 /// The view in a form for reading: the words between single spaces.
 fn readable(text: &str) -> String {
-    let spaced: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -23,9 +22,9 @@ fn finds(rule: &str, line: &str) -> bool {
 fn a_line_has_one_form() {
     assert_eq!(
         said(r#""C:\Windows\System32\certutil.exe"  /encode	A.TXT"#),
-        r" certutil c:\windows\system32\certutil -encode a.txt 3 "
+        r" certutil -encode c:\windows\system32\certutil -encode a.txt 3 "
     );
-    assert_eq!(said("net user"), r" c:\windows\system32\net net user 2 ");
+    assert_eq!(said("net user"), r" c:\windows\system32\net user net user 2 ");
     assert_eq!(said(""), " 0 ");
 }
 

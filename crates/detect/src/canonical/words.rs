@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::{Edges, Marks};
 use super::paths::one_form;
+use super::{Edges, Marks};
 
 /// Parameters of `powershell.exe`, the shortest form that it takes for each, and other names.
 const PARAMETERS: &[(&str, usize, &[&str])] = &[
@@ -28,7 +28,7 @@ pub(super) fn word(raw: &str, powershell: bool, edges: Edges, marks: &mut Marks)
     // `cmd` takes commas and semicolons between words as spaces.
     const SEPARATORS: [char; 2] = [',', ';'];
     let raw = if edges.start.is_some() { raw.trim_start_matches(SEPARATORS) } else { raw };
-    let raw = if edges.end.is_some() { raw.trim_end_matches(SEPARATORS) } else { raw };
+    let raw = raw.trim_end_matches(SEPARATORS);
     let open = edges.end.is_none();
     if let Some(name) = switch(raw) {
         let name = if powershell { parameter(name, open) } else { name };
@@ -92,7 +92,7 @@ pub(super) fn encoded_command(line: &str) -> Option<String> {
             .filter_map(|pair| Some(u16::from_le_bytes([*pair.first()?, *pair.get(1)?])))
             .collect();
         let text = String::from_utf16(&units).ok()?;
-        let readable = text.chars().filter(|c| c.is_ascii()).count() * 2 > text.chars().count();
+        let readable = text.chars().filter(char::is_ascii).count() * 2 > text.chars().count();
         return readable.then_some(text);
     }
     None

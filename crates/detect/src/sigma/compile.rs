@@ -122,8 +122,11 @@ impl Compiler {
                 named.insert(name.as_str(), expr);
             }
         }
-        let conditions: Result<Vec<Expr>, String> =
-            detections.conditions.iter().map(|condition| condition_of(condition, &named, 0)).collect();
+        let conditions: Result<Vec<Expr>, String> = detections
+            .conditions
+            .iter()
+            .map(|condition| condition_of(condition, &named, 0))
+            .collect();
         let conditions = conditions?;
         if conditions.is_empty() {
             return Err("it has no condition".to_owned());
@@ -266,21 +269,20 @@ impl Compiler {
         let many = StringPart::Special(SpecialChar::WildcardMulti);
         // `*x*` is `contains x`, and so on.
         let (mut parts, mut place) = (parts, place);
-        if parts.len() > 1 {
-            if let (Some((first, rest)), Place::Whole | Place::End) = (parts.split_first(), place) {
-                if *first == many {
-                    place = if place == Place::Whole { Place::End } else { place };
-                    parts = rest;
-                }
-            }
-            if let (Some((last, rest)), Place::Whole | Place::Start | Place::End) =
-                (parts.split_last(), place)
-            {
-                if *last == many && !rest.is_empty() {
-                    place = if place == Place::End { Place::Anywhere } else { Place::Start };
-                    parts = rest;
-                }
-            }
+        if parts.len() > 1
+            && let (Some((first, rest)), Place::Whole | Place::End) = (parts.split_first(), place)
+            && *first == many
+        {
+            place = Place::End;
+            parts = rest;
+        }
+        if let (Some((last, rest)), Place::Whole | Place::Start | Place::End) =
+            (parts.split_last(), place)
+            && *last == many
+            && !rest.is_empty()
+        {
+            place = if place == Place::End { Place::Anywhere } else { Place::Start };
+            parts = rest;
         }
         let loose = self.loose(item, parts, place);
         let keep = |text: &str| if cased { text.to_owned() } else { fold(text) };
@@ -326,7 +328,9 @@ impl Compiler {
                 start: at == 0 && matches!(place, Place::Whole | Place::Start),
                 end: at == last && matches!(place, Place::Whole | Place::End),
             };
-            if text.trim().is_empty() && !text.is_empty() {
+            // The view has neither white space nor this extension to be found by themselves.
+            let says_nothing = text.trim().is_empty() || text.eq_ignore_ascii_case(".exe");
+            if says_nothing && parts.len() > 1 {
                 continue;
             }
             // A part that only the text as logged can answer: then the whole is.
@@ -384,7 +388,8 @@ impl Compiler {
                 flags.push(flag);
             }
         }
-        let whole = if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
+        let whole =
+            if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
         if let Some(known) = self.regex_ids.get(&whole) {
             return Ok(*known);
         }
@@ -523,9 +528,7 @@ fn condition_of(
     match condition {
         ConditionExpr::And(parts) => Ok(all(each(parts)?)),
         ConditionExpr::Or(parts) => Ok(any(each(parts)?)),
-        ConditionExpr::Not(part) => {
-            Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?)))
-        }
+        ConditionExpr::Not(part) => Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?))),
         ConditionExpr::Identifier(name) => named
             .get(name.as_str())
             .cloned()

@@ -181,7 +181,6 @@ fn condition(rule: &CorrelationRule) -> Result<Condition, String> {
     let is_temporal = matches!(rule.correlation_type, Temporal | TemporalOrdered);
     let all = if is_temporal && all == [(ConditionOperator::Gte, 1.0)] { Vec::new() } else { all };
     match rule.correlation_type {
-        EventCount | Temporal | TemporalOrdered => {}
         ValueCount | ValueSum | ValueAvg | ValuePercentile | ValueMedian if field.is_none() => {
             return Err("it counts values but names no field".to_owned());
         }
@@ -192,7 +191,8 @@ fn condition(rule: &CorrelationRule) -> Result<Condition, String> {
                 return Err(format!("it counts more than {VALUES_MAX} values"));
             }
         }
-        ValueSum | ValueAvg | ValuePercentile | ValueMedian => {}
+        EventCount | Temporal | TemporalOrdered | ValueSum | ValueAvg | ValuePercentile
+        | ValueMedian => {}
     }
     if all.is_empty() && !is_temporal {
         return Err("it has no threshold".to_owned());
@@ -298,17 +298,17 @@ impl Group {
             _ => self.slots.push((now, 1)),
         }
         self.first_ms = self.slots.iter().map(|(start, _)| *start).min().unwrap_or(now);
-        if let Condition::Thresholds { field: Some(field), .. } = &correlation.condition {
-            if let Some(value) = found.value(field) {
-                if self.values.len() < VALUES_MAX || self.values.contains_key(value) {
-                    self.values.insert(value.to_owned(), now);
+        if let Condition::Thresholds { field: Some(field), .. } = &correlation.condition
+            && let Some(value) = found.value(field)
+        {
+            if self.values.len() < VALUES_MAX || self.values.contains_key(value) {
+                self.values.insert(value.to_owned(), now);
+            }
+            if let Ok(number) = value.trim().parse() {
+                if self.numbers.len() >= VALUES_MAX {
+                    self.numbers.remove(0);
                 }
-                if let Ok(number) = value.trim().parse() {
-                    if self.numbers.len() >= VALUES_MAX {
-                        self.numbers.remove(0);
-                    }
-                    self.numbers.push((now, number));
-                }
+                self.numbers.push((now, number));
             }
         }
         let length = correlation.refs.len();

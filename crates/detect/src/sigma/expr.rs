@@ -53,16 +53,16 @@ impl Programs {
                 return;
             }
             Expr::All(parts) => {
-                parts.iter().for_each(|part| self.write(part));
+                self.write_all(parts);
                 ALL
             }
             Expr::Any(parts) => {
-                parts.iter().for_each(|part| self.write(part));
+                self.write_all(parts);
                 ANY
             }
             Expr::Count(least, parts) => {
                 self.words.push(*least);
-                parts.iter().for_each(|part| self.write(part));
+                self.write_all(parts);
                 COUNT
             }
             Expr::Not(part) => {
@@ -72,6 +72,12 @@ impl Programs {
         };
         let end = u32::try_from(self.words.len()).unwrap_or(PAYLOAD);
         self.set(place, kind, end);
+    }
+
+    fn write_all(&mut self, parts: &[Expr]) {
+        for part in parts {
+            self.write(part);
+        }
     }
 
     fn set(&mut self, place: usize, kind: u32, payload: u32) {

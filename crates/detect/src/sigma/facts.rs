@@ -118,13 +118,13 @@ impl<'e> Facts<'e> {
             if let Some(other) = other_name(name) {
                 self.add_named(&other, value, names, mapping);
             }
-            if let Value::Object(inner) = value {
-                if depth < EVENT_DEPTH_MAX {
-                    if kept == 0 {
-                        path.push_str(key);
-                    }
-                    self.add_object(inner, names, mapping, path, depth + 1);
+            if let Value::Object(inner) = value
+                && depth < EVENT_DEPTH_MAX
+            {
+                if kept == 0 {
+                    path.push_str(key);
                 }
+                self.add_object(inner, names, mapping, path, depth + 1);
             }
             path.truncate(kept);
         }

@@ -29,6 +29,9 @@ impl FieldKind {
 /// The pretended field of rules that look for words in any field.
 pub(super) const ANY: &str = "";
 
+/// A field, and how a source's values are turned into it.
+type Called = (Field, Option<Convert>);
+
 /// Collects the fields of a pack.
 #[derive(Debug, Default)]
 pub(super) struct FieldInterner {
@@ -43,7 +46,7 @@ pub(super) struct Names {
     kinds: Vec<FieldKind>,
     same: HashMap<String, Field>,
     /// For each mapping: the source's name to the fields that rules name.
-    mapped: Vec<HashMap<&'static str, Vec<(Field, Option<Convert>)>>>,
+    mapped: Vec<HashMap<&'static str, Vec<Called>>>,
 }
 
 impl FieldInterner {

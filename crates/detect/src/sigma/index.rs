@@ -61,7 +61,9 @@ impl Census {
                 }
             }
             Expr::All(parts) | Expr::Any(parts) | Expr::Count(_, parts) => {
-                parts.iter().for_each(|part| self.count(part, compiler));
+                for part in parts {
+                    self.count(part, compiler);
+                }
             }
             Expr::Not(_) => {}
         }

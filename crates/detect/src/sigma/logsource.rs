@@ -342,8 +342,8 @@ fn whole(value: &Value) -> Option<i64> {
 fn name_of(event: &Observed<'_>) -> Option<&'static str> {
     let text = |key: &str| event.raw.get(key).and_then(Value::as_str).unwrap_or_default();
     let known = |prefix: &str, name: &str| {
-        let wanted = OTHERS.iter().map(|(row, _)| *row);
-        wanted.filter(|row| row.strip_prefix(prefix).is_some_and(|rest| rest == name)).last()
+        let mut rows = OTHERS.iter().map(|(row, _)| *row);
+        rows.find(|row| row.strip_prefix(prefix).is_some_and(|rest| rest == name))
     };
     match event.source {
         "auditd" => Some(auditd(event)),

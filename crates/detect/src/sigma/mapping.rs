@@ -10,12 +10,18 @@ use serde_json::{Map, Value};
 /// Turns a value of a source into the one that rules are written for.
 pub(super) type Convert = fn(&str) -> Cow<'_, str>;
 
+/// The source's name for a field, Sigma's name, and how values are turned.
+type Row = (&'static str, &'static str, Option<Convert>);
+
+/// Sigma's names, and values that were made for them.
+type Made = Vec<(&'static str, String)>;
+
 /// The fields of one log source.
 pub(super) struct Mapping {
     pub name: &'static str,
-    pub fields: &'static [(&'static str, &'static str, Option<Convert>)],
+    pub fields: &'static [Row],
     /// Fields that are made of several.
-    pub made: fn(&Map<String, Value>) -> Vec<(&'static str, String)>,
+    pub made: fn(&Map<String, Value>) -> Made,
 }
 
 pub(super) const SECURITY_4688: &str = "Security 4688";
@@ -217,7 +223,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
 ];
 
 /// Elastic Common Schema, with what Winlogbeat keeps of Windows events.
-const ECS_FIELDS: &[(&str, &str, Option<Convert>)] = &[
+const ECS_FIELDS: &[Row] = &[
     ("process.executable", "Image", None),
     ("process.command_line", "CommandLine", None),
     ("process.pid", "ProcessId", None),
@@ -248,7 +254,7 @@ pub(super) fn place(name: &str) -> usize {
     MAPPINGS.iter().position(|mapping| mapping.name == name).unwrap_or_default()
 }
 
-fn nothing(_: &Map<String, Value>) -> Vec<(&'static str, String)> {
+fn nothing(_: &Map<String, Value>) -> Made {
     Vec::new()
 }
 
@@ -276,7 +282,7 @@ fn initiated(direction: &str) -> Cow<'_, str> {
 }
 
 /// Sysmon's form of a registry value from that of the security log.
-fn registry_value(raw: &Map<String, Value>) -> Vec<(&'static str, String)> {
+fn registry_value(raw: &Map<String, Value>) -> Made {
     const HIVES: &[(&str, &str)] = &[("\\REGISTRY\\MACHINE", "HKLM"), ("\\REGISTRY\\USER", "HKU")];
     let text = |key: &str| raw.get(key).and_then(Value::as_str);
     let Some(key) = text("ObjectName") else { return Vec::new() };
@@ -290,7 +296,7 @@ fn registry_value(raw: &Map<String, Value>) -> Vec<(&'static str, String)> {
 }
 
 /// The command line of an audit record with its arguments apart.
-fn arguments(raw: &Map<String, Value>) -> Vec<(&'static str, String)> {
+fn arguments(raw: &Map<String, Value>) -> Made {
     const ARGUMENTS_MAX: usize = 512;
     if raw.contains_key("CommandLine") {
         return Vec::new();
@@ -308,7 +314,7 @@ fn arguments(raw: &Map<String, Value>) -> Vec<(&'static str, String)> {
 }
 
 /// Path and query of a request whose target was logged in one.
-fn query_of_target(raw: &Map<String, Value>) -> Vec<(&'static str, String)> {
+fn query_of_target(raw: &Map<String, Value>) -> Made {
     let keys = ["target", "request_target", "uri", "url"];
     let Some(target) = keys.iter().find_map(|key| raw.get(*key).and_then(Value::as_str)) else {
         return Vec::new();

@@ -185,11 +185,11 @@ impl Rules {
         let mut candidates = of_kind.always.clone();
         pack.index.search(&facts, |rule| {
             let (word, bit) = (rule as usize / 64, 1_u64 << (rule % 64));
-            if let Some(word) = asked.get_mut(word) {
-                if *word & bit == 0 {
-                    *word |= bit;
-                    candidates.push(rule);
-                }
+            if let Some(word) = asked.get_mut(word)
+                && *word & bit == 0
+            {
+                *word |= bit;
+                candidates.push(rule);
             }
         });
         candidates.sort_unstable();

@@ -205,7 +205,11 @@ impl Loader {
 
     fn rule(&mut self, file: &str, mut rule: SigmaRule, lists: &Placeholders) {
         if self.drafts.len() >= RULES_MAX {
-            return self.refuse(file, &rule.title, format!("there are more than {RULES_MAX} rules"));
+            return self.refuse(
+                file,
+                &rule.title,
+                format!("there are more than {RULES_MAX} rules"),
+            );
         }
         if matches!(rule.status, Some(Status::Unsupported)) {
             return self.refuse(file, &rule.title, "its authors mark it as unsupported");
@@ -218,8 +222,10 @@ impl Loader {
         match self.compiler.detections(&rule.detection, lists) {
             Ok(expr) => {
                 if !self.compiler.missing.is_empty() {
-                    let reason =
-                        format!("it needs the site's list `{}`", self.compiler.missing.join("`, `"));
+                    let reason = format!(
+                        "it needs the site's list `{}`",
+                        self.compiler.missing.join("`, `")
+                    );
                     let (file, title) = (file.to_owned(), rule.title.clone());
                     self.waiting.push(Refused { file, title, reason });
                 }
@@ -404,10 +410,10 @@ fn grouping(compiler: &mut Compiler, correlations: &mut [Correlation]) -> Vec<Fi
     let mut fields = Vec::new();
     for correlation in correlations {
         for name in correlation.fields() {
-            if let Some(field) = compiler.fields.add(&name) {
-                if !fields.contains(&field) {
-                    fields.push(field);
-                }
+            if let Some(field) = compiler.fields.add(&name)
+                && !fields.contains(&field)
+            {
+                fields.push(field);
             }
         }
     }
