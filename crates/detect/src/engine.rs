@@ -402,13 +402,12 @@ impl Engine {
         let Some(destination) = reading.destination.as_deref().filter(|_| layers.beacons) else {
             return;
         };
-        let number = key.number(0, destination);
-        if host.call(number, event.time_ms).is_some() {
-            let token = Token::new(TokenKind::Beacon, destination);
-            let number = token.number(key);
-            if self.hosts.get(at).is_some_and(|host| host.window.is_new(number)) {
-                self.note(at, event, reading, &token, (number, 1.0), &[]);
-            }
+        host.call(key.number(0, destination), event.time_ms);
+        let token = Token::new(TokenKind::Beacon, destination);
+        let number = token.number(key);
+        // Whether the beat is steady is asked once an hour at most, for it takes its time.
+        if host.window.is_new(number) && host.beacon(key.number(0, destination)).is_some() {
+            self.note(at, event, reading, &token, (number, 1.0), &[]);
         }
     }
 
