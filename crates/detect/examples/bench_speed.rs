@@ -26,10 +26,9 @@ const PROGRAMS: usize = 120;
 fn main() -> std::io::Result<()> {
     let mut rows = Vec::new();
     model_only();
-    let (speed, largest, snapshot_host) = engine_speed()?;
+    let (speed, largest) = engine_speed()?;
     rows.push(Row::min("score and persist, events a second on one core", speed, 300_000.0));
     rows.push(Row::max("state of the largest host in memory, KiB", largest, 32.0));
-    rows.push(Row::max("state of a host in the snapshot, KiB", snapshot_host, 32.0));
     let fleet = fleet_memory();
     rows.push(Row::max("10,000 hosts, resident MB", fleet, 400.0));
     Table(&rows).print();
@@ -57,7 +56,7 @@ fn readings() -> Vec<Reading> {
         .collect()
 }
 
-fn engine_speed() -> std::io::Result<(f64, f64, f64)> {
+fn engine_speed() -> std::io::Result<(f64, f64)> {
     let config = EngineConfig::new("bench", SiteKey::new([3; 16]));
     let mut engine = Engine::with_prior(config, &Prior::default());
     let readings = readings();
@@ -107,7 +106,7 @@ fn engine_speed() -> std::io::Result<(f64, f64, f64)> {
         snapshot.len()
     );
     let speed = EVENTS as f64 / seconds;
-    Ok((speed, largest as f64 / 1_024.0, snapshot.len() as f64 / HOSTS as f64 / 1_024.0))
+    Ok((speed, largest as f64 / 1_024.0))
 }
 
 /// The next-event model alone.

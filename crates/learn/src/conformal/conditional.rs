@@ -93,7 +93,9 @@ fn fair_share(of: impl Iterator<Item = u32>) -> usize {
     let mut all: Vec<u32> = of.collect();
     all.sort_unstable();
     all.dedup();
-    (SHARE_MAX * NEIGHBOURS).div_ceil(all.len().max(1))
+    // Where there are at least three, none is ever more than two fifths: the median stays theirs.
+    let most = if all.len() < 3 { NEIGHBOURS } else { 2 * NEIGHBOURS / 5 };
+    (SHARE_MAX * NEIGHBOURS).div_ceil(all.len().max(1)).min(most)
 }
 
 fn column<'a, const VIEWS: usize>(
