@@ -19,6 +19,7 @@ pub mod behaviour;
 pub mod budget;
 pub mod case;
 pub mod cases;
+mod config;
 pub mod engine;
 pub mod limits;
 pub mod observed;
@@ -26,6 +27,7 @@ pub mod prior;
 pub mod snapshot;
 pub mod tokens;
 pub mod view;
+mod weigh;
 pub mod window;
 
 pub use budget::{BudgetConfig, BudgetReport};
