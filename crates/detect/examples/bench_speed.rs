@@ -5,6 +5,14 @@
 //! every 65,536 events, and the baselines are written at the end. Parsing is not in it. Seconds are
 //! of the processor, so that what else runs on the machine does not count.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "figures for people, from recordings of bounded size"
+)]
+
 #[path = "common/mod.rs"]
 mod common;
 
