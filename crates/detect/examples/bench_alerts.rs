@@ -11,6 +11,14 @@
 //! A case is true if one of its hosts has, in its hours, an alert whose event label names an attack
 //! step (neither `false_positive` nor `-`).
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "figures for people, from recordings of bounded size"
+)]
+
 #[path = "common/mod.rs"]
 mod common;
 

@@ -2,6 +2,14 @@
 //! the recordings are of 1998, and flawed. With `--export DIR` the same split is written there as
 //! CSV, so that a peer can be measured on exactly the same rows.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "figures for people, from recordings of bounded size"
+)]
+
 #[path = "common/mod.rs"]
 mod common;
 

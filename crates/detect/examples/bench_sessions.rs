@@ -3,6 +3,14 @@
 //! Splits and measures are those of the protocols in `docs/detect.md`. Thresholds come from the
 //! cross-fitted scores of the training sessions alone. The peer is STIDE (windows of 6), made here.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "figures for people, from recordings of bounded size"
+)]
+
 #[path = "common/mod.rs"]
 mod common;
 

@@ -18,127 +18,22 @@
 use std::collections::{BTreeMap, HashMap};
 
 use learn::conformal::Rolling;
-use learn::hash::SiteKey;
 use learn::sketch::FleetSketch;
-use learn::witness::{Admission, Source};
+use learn::witness::Source;
 
 use crate::behaviour::host::{Held, Host};
 use crate::behaviour::judge::{Judge, counts};
 use crate::behaviour::lexicon::Lexicon;
 use crate::behaviour::sequences::Sequences;
-use crate::budget::{Budget, BudgetConfig, BudgetReport};
+use crate::budget::{Budget, BudgetReport};
 use crate::case::{DetectedCase, Evidence, Verdict};
-use crate::cases::{CaseBook, Growth};
+use crate::cases::CaseBook;
+pub use crate::config::{EngineConfig, Layers, RuleLevel, RuleMatch, UnknownCase};
 use crate::limits::{AHEAD_MS_MAX, HOSTS_MAX, RAW_BYTES_MAX};
 use crate::observed::Observed;
 use crate::prior::{Prior, PriorIndex};
 use crate::tokens::{Reading, Token, TokenKind};
-use crate::window::{Episode, LINK_BITS, WINDOW_MS, hour_of};
-
-/// What is switched on. All of it is by default; the benchmarks switch each off in turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one layer, and they are independent")]
-pub struct Layers {
-    /// Something new of an open-ended kind counts as much as it is rare that anything is.
-    pub novelty_rate: bool,
-    /// Next-event models of programs.
-    pub sequences: bool,
-    /// Bursts by time of day.
-    pub rates: bool,
-    /// Steady calls.
-    pub beacons: bool,
-    /// Hours that follow each other make one episode.
-    pub episodes: bool,
-    /// Episodes of other hosts join a case.
-    pub joins: bool,
-}
-
-impl Default for Layers {
-    fn default() -> Self {
-        let on = true;
-        Self { novelty_rate: on, sequences: on, rates: on, beacons: on, episodes: on, joins: on }
-    }
-}
-
-/// How an engine works.
-#[derive(Clone, Debug)]
-pub struct EngineConfig {
-    /// The tenant: one site, one budget.
-    pub tenant: String,
-    /// The key of the site's pseudonyms.
-    pub key: SiteKey,
-    /// When a behaviour becomes normal for the fleet.
-    pub admission: Admission,
-    /// Hours that pass before an hour is learned.
-    pub quarantine_hours: i64,
-    /// What is shown at most.
-    pub budget: BudgetConfig,
-    /// Symbols of context of the next-event models.
-    pub order: usize,
-    /// What is switched on.
-    pub layers: Layers,
-}
-
-impl EngineConfig {
-    /// The usual settings for a tenant.
-    pub fn new(tenant: &str, key: SiteKey) -> Self {
-        Self {
-            tenant: tenant.to_owned(),
-            key,
-            admission: Admission::default(),
-            quarantine_hours: 6,
-            budget: BudgetConfig::default(),
-            order: 3,
-            layers: Layers::default(),
-        }
-    }
-}
-
-/// A rule that matched an event.
-#[derive(Clone, Copy, Debug)]
-pub struct RuleMatch<'a> {
-    /// The rule's id.
-    pub id: &'a str,
-    /// Its title.
-    pub title: &'a str,
-    /// How grave its author thinks it is.
-    pub level: RuleLevel,
-    /// ATT&CK techniques that it names, such as `T1059.001`.
-    pub techniques: &'a [String],
-}
-
-/// The levels of the Sigma specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RuleLevel {
-    /// `informational`
-    Informational,
-    /// `low`
-    Low,
-    /// `medium`
-    Medium,
-    /// `high`
-    High,
-    /// `critical`
-    Critical,
-}
-
-impl RuleLevel {
-    /// What a match weighs: its surprise times this.
-    fn weight(self) -> f64 {
-        match self {
-            Self::Informational => 0.25,
-            Self::Low => 0.5,
-            Self::Medium => 1.0,
-            Self::High => 1.5,
-            Self::Critical => 2.0,
-        }
-    }
-}
-
-/// There is no such case (any more).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no case `{0}`")]
-pub struct UnknownCase(pub String);
+use crate::window::{LINK_BITS, WINDOW_MS, hour_of};
 
 /// The engine of one tenant.
 #[derive(Debug)]
@@ -402,13 +297,12 @@ impl Engine {
         let Some(destination) = reading.destination.as_deref().filter(|_| layers.beacons) else {
             return;
         };
-        let number = key.number(0, destination);
-        if host.call(number, event.time_ms).is_some() {
-            let token = Token::new(TokenKind::Beacon, destination);
-            let number = token.number(key);
-            if self.hosts.get(at).is_some_and(|host| host.window.is_new(number)) {
-                self.note(at, event, reading, &token, (number, 1.0), &[]);
-            }
+        host.call(key.number(0, destination), event.time_ms);
+        let token = Token::new(TokenKind::Beacon, destination);
+        let number = token.number(key);
+        // Whether the beat is steady is asked once an hour at most, for it takes its time.
+        if host.window.is_new(number) && host.beacon(key.number(0, destination)).is_some() {
+            self.note(at, event, reading, &token, (number, 1.0), &[]);
         }
     }
 
@@ -505,140 +399,6 @@ impl Engine {
         let number = token.number(self.config.key);
         if host.window.is_new(number) {
             self.note(at, &event, &Reading::default(), token, (number, 1.0), &[]);
-        }
-    }
-
-    /// Takes a host's hour into its episode, and weighs that.
-    fn settle(&mut self, at: usize) {
-        let joins_hours = self.config.layers.episodes;
-        let Some(host) = self.hosts.get_mut(at) else { return };
-        let hour = host.window.hour;
-        let goes_on = host.episode.as_ref().is_some_and(|episode| {
-            episode.hours.1 == hour || (joins_hours && episode.is_continued_by(&host.window))
-        });
-        let ended = if goes_on { None } else { host.episode.replace(Episode::at(hour)) };
-        if let Some(episode) = &mut host.episode {
-            episode.absorb(&mut host.window);
-        }
-        if let Some(ended) = ended {
-            self.end_episode(at, &ended);
-        }
-        self.weigh(at);
-    }
-
-    /// Calibrates by an episode that ended, unless it is in quarantine.
-    fn end_episode(&mut self, at: usize, episode: &Episode) {
-        let Some(role) = self.hosts.get(at).map(|host| host.role.clone()) else { return };
-        let record = episode.case.as_deref().and_then(|id| self.cases.get_mut(id));
-        match record.filter(|record| record.is_in_quarantine()) {
-            Some(record) => record.scores.push((role, episode.score())),
-            None => self.calibration(&role).add(episode.score()),
-        }
-    }
-
-    pub(crate) fn calibration(&mut self, role: &str) -> &mut Rolling {
-        let borrowed = &self.borrowed;
-        let fresh = || Rolling::borrowing(borrowed);
-        self.calibration.entry(role.to_owned()).or_insert_with(fresh)
-    }
-
-    /// Opens a case for a host's episode, or lets one grow, where it is rare enough.
-    fn weigh(&mut self, at: usize) {
-        let Some(host) = self.hosts.get(at) else { return };
-        let Some(episode) = &host.episode else { return };
-        let (score, hours, role) = (episode.score(), episode.hours, host.role.clone());
-        if score <= 0.0 {
-            return;
-        }
-        let mut case = episode.case.clone();
-        let p_value = self.calibration(&role).p_value(score);
-        let tests_a_day = self.tests_a_day();
-        let joins = self.config.layers.joins;
-        let Some(episode) = self.hosts.get(at).and_then(|host| host.episode.as_ref()) else {
-            return;
-        };
-        if case.is_none() && joins {
-            let joined = self.cases.joinable(hours, p_value, &episode.found);
-            case = joined.map(|record| record.case.id.clone());
-        }
-        if case.is_none() && p_value * tests_a_day <= 1.0 {
-            case = Some(self.open(at, hours, p_value));
-        }
-        let Some(id) = case else { return };
-        let opened = self.grow(at, &id, p_value, tests_a_day);
-        if opened && joins {
-            self.gather(&id, at);
-        }
-    }
-
-    fn tests_a_day(&self) -> f64 {
-        f64::from(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX)) * 24.0
-    }
-
-    /// Opens an empty case, not shown yet.
-    fn open(&mut self, at: usize, hours: (i64, i64), p_value: f64) -> String {
-        let name = self.hosts.get(at).map(|host| host.name.clone()).unwrap_or_default();
-        let key = self.config.key;
-        let number = key.fold(&[key.number(0, &name), u64::from_le_bytes(hours.0.to_le_bytes())]);
-        let id = format!("{number:016x}");
-        let case = DetectedCase {
-            id: id.clone(),
-            tenant: self.config.tenant.clone(),
-            score: 0.0,
-            p_value,
-            first_ms: hours.0 * WINDOW_MS,
-            last_ms: hours.1 * WINDOW_MS,
-            techniques: Vec::new(),
-            entities: Vec::new(),
-            events: Vec::new(),
-            timeline: Vec::new(),
-            explanation: Vec::new(),
-            spans: Vec::new(),
-            withheld: Some(crate::case::Withheld::NotRareEnough),
-            verdict: None,
-        };
-        self.cases.open(case, hours);
-        id
-    }
-
-    /// Takes a host's episode into a case; tells whether that made it more than merely rare.
-    fn grow(&mut self, at: usize, id: &str, p_value: f64, tests_a_day: f64) -> bool {
-        let (Some(host), Some(record)) = (self.hosts.get_mut(at), self.cases.get_mut(id)) else {
-            return false;
-        };
-        let Some(episode) = &mut host.episode else { return false };
-        let is_first = record.case.spans.is_empty();
-        let found = std::mem::take(&mut episode.found);
-        let (hours, tokens) = (episode.hours, &episode.tokens);
-        record.grow(Growth { host: &host.name, hours, tokens, found, p_value });
-        episode.case = Some(id.to_owned());
-        if record.case.withheld != Some(crate::case::Withheld::NotRareEnough) {
-            return false;
-        }
-        if !is_first {
-            self.budget.recount(crate::case::Withheld::NotRareEnough);
-        }
-        let day = hours.1.div_euclid(24);
-        record.case.withheld = self.budget.decide(day, record.case.p_value, tests_a_day);
-        record.is_in_quarantine()
-    }
-
-    /// Lets the episodes of other hosts at the same time join a case that has just opened.
-    fn gather(&mut self, id: &str, lead: usize) {
-        for at in (0..self.hosts.len()).filter(|at| *at != lead) {
-            let Some(host) = self.hosts.get(at) else { continue };
-            let Some(episode) = host.episode.as_ref() else { continue };
-            let in_case = episode.case.as_deref().and_then(|id| self.cases.get_mut(id));
-            if in_case.is_some_and(|record| record.is_in_quarantine()) || episode.score() <= 0.0 {
-                continue;
-            }
-            let (hours, score, role) = (episode.hours, episode.score(), host.role.clone());
-            let found = episode.found.clone();
-            let p_value = self.calibration(&role).p_value(score);
-            let joined = self.cases.joinable(hours, p_value, &found);
-            if joined.is_some_and(|record| record.case.id == id) {
-                self.grow(at, id, p_value, self.tests_a_day());
-            }
         }
     }
 }

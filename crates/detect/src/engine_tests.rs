@@ -1,5 +1,7 @@
 use serde_json::{Map, json};
 
+use learn::hash::SiteKey;
+
 use super::*;
 use crate::{SnapshotError, Withheld};
 

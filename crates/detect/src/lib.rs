@@ -22,6 +22,7 @@ pub mod budget;
 pub mod canonical;
 pub mod case;
 pub mod cases;
+mod config;
 pub mod engine;
 pub mod limits;
 pub mod observed;
@@ -30,6 +31,7 @@ pub mod sigma;
 pub mod snapshot;
 pub mod tokens;
 pub mod view;
+mod weigh;
 pub mod window;
 
 pub use budget::{BudgetConfig, BudgetReport};

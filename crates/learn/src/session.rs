@@ -132,7 +132,7 @@ impl SessionDetector {
         );
         let measured = sessions.iter().zip(&views).map(|((session, source), scores)| Sized {
             size: size(&config, session),
-            host: source.host,
+            source: *source,
             scores: *scores,
         });
         let measured: Vec<Sized<6>> = measured.collect();

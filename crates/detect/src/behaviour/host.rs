@@ -67,20 +67,26 @@ impl Host {
         self.quarantine.push_back(Held { hour: window.hour, tokens, novel: window.novel });
     }
 
-    /// Counts a call to a destination; tells of a steady beat.
-    pub fn call(&mut self, destination: u64, time_ms: i64) -> Option<Beacon> {
-        if !self.rhythms.iter().any(|(known, _)| *known == destination) {
-            if self.rhythms.len() >= RHYTHMS_PER_HOST_MAX {
-                let oldest = |(_, rhythm): &(u64, Rhythm)| rhythm.last_ms();
-                let at =
-                    (0..self.rhythms.len()).min_by_key(|at| self.rhythms.get(*at).and_then(oldest));
-                self.rhythms.swap_remove(at?);
-            }
-            self.rhythms.push((destination, Rhythm::default()));
+    /// Counts a call to a destination. Of too many destinations the one called longest ago goes.
+    pub fn call(&mut self, destination: u64, time_ms: i64) {
+        let known = self.rhythms.iter_mut().find(|(known, _)| *known == destination);
+        if let Some((_, rhythm)) = known {
+            rhythm.call(time_ms);
+            return;
         }
-        let (_, rhythm) = self.rhythms.iter_mut().find(|(known, _)| *known == destination)?;
+        if self.rhythms.len() >= RHYTHMS_PER_HOST_MAX {
+            let last = |at: &usize| self.rhythms.get(*at).and_then(|(_, rhythm)| rhythm.last_ms());
+            let oldest = (0..self.rhythms.len()).min_by_key(last).unwrap_or(0);
+            self.rhythms.swap_remove(oldest);
+        }
+        let mut rhythm = Rhythm::default();
         rhythm.call(time_ms);
-        rhythm.beacon()
+        self.rhythms.push((destination, rhythm));
+    }
+
+    /// The steady beat of calls to a destination, if there is one.
+    pub fn beacon(&self, destination: u64) -> Option<Beacon> {
+        self.rhythms.iter().find(|(known, _)| *known == destination)?.1.beacon()
     }
 
     /// Writes what outlives a restart.

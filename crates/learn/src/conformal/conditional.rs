@@ -3,27 +3,29 @@
 //! Short sessions of few symbols score low whatever they do, long ones of many score high; one
 //! threshold for both is blind on one side. So a score is told in spreads from the median of the
 //! calibration scores whose sizes are nearest. Medians, because some of the calibration sessions
-//! may be attacks; and of each host only a fair share of neighbours, because an attacker can fill
-//! the neighbourhood of an odd size with sessions of their own.
+//! may be attacks; and of each host and of each day only a fair share of neighbours, because an
+//! attacker can fill the neighbourhood of an odd size with sessions of their own, and a worm can do
+//! so on many hosts in one day.
 
 use crate::hash::HashedMap;
+use crate::witness::Source;
 
 /// Calibration scores that make a neighbourhood.
 const NEIGHBOURS: usize = 100;
-/// A host may make up this many times its even share of a neighbourhood.
+/// A host, or a day, may make up this many times its even share of a neighbourhood.
 const SHARE_MAX: usize = 2;
 /// The share of the overall spread that every neighbourhood has at least: some are all alike.
 const SPREAD_SHARE_MIN: f64 = 0.2;
 /// From the median deviation to a standard deviation, for normal scores.
 const NORMAL: f64 = 1.482_6;
 
-/// One calibration session: its size in two measures, its host, and its scores by view.
+/// One calibration session: its size in two measures, its source, and its scores by view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sized<const VIEWS: usize> {
     /// Two measures of its size.
     pub size: [f64; 2],
-    /// The host it was seen on.
-    pub host: u32,
+    /// Where and when it was seen.
+    pub source: Source,
     /// Its scores.
     pub scores: [f64; VIEWS],
 }
@@ -35,6 +37,7 @@ pub struct Conditional<const VIEWS: usize> {
     scale: [f64; 2],
     spreads: [f64; VIEWS],
     of_a_host_max: usize,
+    of_a_day_max: usize,
 }
 
 impl<const VIEWS: usize> Conditional<VIEWS> {
@@ -46,11 +49,9 @@ impl<const VIEWS: usize> Conditional<VIEWS> {
         });
         let spreads =
             std::array::from_fn(|view| center_and_spread(column(known.iter(), view)).1.max(1e-9));
-        let mut hosts: Vec<u32> = known.iter().map(|one| one.host).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        let of_a_host_max = (SHARE_MAX * NEIGHBOURS).div_ceil(hosts.len().max(1));
-        Self { known, scale, spreads, of_a_host_max }
+        let of_a_host_max = fair_share(known.iter().map(|one| one.source.host));
+        let of_a_day_max = fair_share(known.iter().map(|one| u32::from(one.source.day)));
+        Self { known, scale, spreads, of_a_host_max, of_a_day_max }
     }
 
     /// How many spreads each score lies above what is usual for its size.
@@ -64,7 +65,7 @@ impl<const VIEWS: usize> Conditional<VIEWS> {
         })
     }
 
-    /// The nearest by size, of each host a fair share.
+    /// The nearest by size, of each host and each day a fair share.
     fn neighbours(&self, size: [f64; 2]) -> Vec<&Sized<VIEWS>> {
         let distance = |other: &[f64; 2]| {
             let parts = size.iter().zip(other).zip(self.scale);
@@ -74,13 +75,27 @@ impl<const VIEWS: usize> Conditional<VIEWS> {
             self.known.iter().map(|one| (distance(&one.size), one)).collect();
         by_distance.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut of_host: HashedMap<u32, usize> = HashedMap::default();
+        let mut of_day: HashedMap<u32, usize> = HashedMap::default();
         let fair = by_distance.into_iter().map(|(_, one)| one).filter(|one| {
-            let taken = of_host.entry(one.host).or_default();
-            *taken += 1;
-            *taken <= self.of_a_host_max
+            let host = of_host.entry(one.source.host).or_default();
+            let day = of_day.entry(u32::from(one.source.day)).or_default();
+            let is_fair = *host < self.of_a_host_max && *day < self.of_a_day_max;
+            *host += usize::from(is_fair);
+            *day += usize::from(is_fair);
+            is_fair
         });
         fair.take(NEIGHBOURS).collect()
     }
+}
+
+/// How many neighbours one of these hosts, or days, may be.
+fn fair_share(of: impl Iterator<Item = u32>) -> usize {
+    let mut all: Vec<u32> = of.collect();
+    all.sort_unstable();
+    all.dedup();
+    // Where there are at least three, none is ever more than two fifths: the median stays theirs.
+    let most = if all.len() < 3 { NEIGHBOURS } else { 2 * NEIGHBOURS / 5 };
+    (SHARE_MAX * NEIGHBOURS).div_ceil(all.len().max(1)).min(most)
 }
 
 fn column<'a, const VIEWS: usize>(
@@ -114,7 +129,8 @@ mod tests {
     use super::*;
 
     fn one(size: f64, host: u32, score: f64) -> Sized<1> {
-        Sized { size: [size, 0.0], host, scores: [score] }
+        let source = Source { host, day: u16::try_from(host % 14).unwrap() };
+        Sized { size: [size, 0.0], source, scores: [score] }
     }
 
     /// Sessions of 50 hosts whose score is their size, give or take one.
@@ -141,6 +157,17 @@ mod tests {
     fn two_hosts_cannot_fill_a_neighbourhood() {
         let mut poisoned = sessions();
         poisoned.extend((0..300).map(|at| one(20.0, at % 2, 80.0)));
+        let clean = deviation(sessions(), 20.0, 80.0);
+        assert!(deviation(poisoned, 20.0, 80.0) > 0.5 * clean);
+    }
+
+    #[test]
+    fn neither_can_half_of_the_hosts_in_one_day() {
+        let mut poisoned = sessions();
+        poisoned.extend((0..300).map(|at| {
+            let source = Source { host: at % 25, day: 7 };
+            Sized { source, ..one(20.0, 0, 80.0) }
+        }));
         let clean = deviation(sessions(), 20.0, 80.0);
         assert!(deviation(poisoned, 20.0, 80.0) > 0.5 * clean);
     }
