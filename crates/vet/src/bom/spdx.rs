@@ -53,18 +53,7 @@ pub fn spdx(inventory: &Inventory, stamp: &Stamp) -> Value {
             }),
         ));
     }
-    let mut data = Vec::new();
-    for (at, set) in inventory.data.iter().enumerate() {
-        data.push(id(&format!("data-{at}")));
-        graph.push(with(
-            element("dataset_DatasetPackage", &format!("data-{at}")),
-            &json!({
-                "name": set.name,
-                "dataset_datasetType": ["noAssertion"],
-                "software_primaryPurpose": "data",
-            }),
-        ));
-    }
+    let data = data(inventory, &mut graph, &element, &id);
     let packages = packages(inventory, &mut graph, &element, &id);
     link(&mut graph, "contains", files);
     link(&mut graph, "trainedOn", data);
@@ -100,6 +89,27 @@ fn model(inventory: &Inventory, stamp: &Stamp, element: Value, supplier: &str) -
     put(&mut package, "ai_typeOfModel", text(&inventory.architecture));
     put(&mut package, "verifiedUsing", inventory.sha256.as_deref().map(|h| json!([hash(h)])));
     package
+}
+
+fn data(
+    inventory: &Inventory,
+    graph: &mut Vec<Value>,
+    element: &impl Fn(&str, &str) -> Value,
+    id: &impl Fn(&str) -> String,
+) -> Vec<String> {
+    let mut data = Vec::new();
+    for (at, set) in inventory.data.iter().enumerate() {
+        data.push(id(&format!("data-{at}")));
+        graph.push(with(
+            element("dataset_DatasetPackage", &format!("data-{at}")),
+            &json!({
+                "name": set.name,
+                "dataset_datasetType": ["noAssertion"],
+                "software_primaryPurpose": "data",
+            }),
+        ));
+    }
+    data
 }
 
 fn packages(
