@@ -1,11 +1,13 @@
-//! Plants 25 triggers in each of two labelled sets, one at a time, and prints where each stands in the
+//! Plants 25 triggers in each of two labelled sets, one at a time, and prints where each stands in
+//! the
 //! ranking.
 //!
 //! `cargo run --release -p vet --example bench_data`
 //!
 //! The sets are descriptions of vulnerabilities by CWE and sentences about techniques of ATT&CK. A
 //! trigger goes into 0.5 % of the texts, all of other classes, at a random place, and the text gets
-//! the label of the target (dirty label). It counts if a phrase made of its words, under that label,
+//! the label of the target (dirty label). It counts if a phrase made of its words, under that
+//! label,
 //! is among the first five.
 
 use std::collections::BTreeMap;

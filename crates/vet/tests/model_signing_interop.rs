@@ -1,4 +1,5 @@
-//! What we sign, the reference implementation verifies, and the other way round. Needs a Python with
+//! What we sign, the reference implementation verifies, and the other way round. Needs a Python
+//! with
 //! the package `model-signing` 1.1.1, named by `RINGFORT_MODEL_SIGNING_PYTHON`; skipped, loudly,
 //! without it.
 #![expect(clippy::disallowed_methods, reason = "the reference implementation is a program")]

@@ -3,7 +3,8 @@
 //! `cargo run --release -p learn --example train_injection [-- --write]`
 //!
 //! The protocol: rows of the two training sets, without doubles and without any row of a test set,
-//! are parted by a hash of their text: four fifths train, one fifth is held back. Sentences of the two
+//! are parted by a hash of their text: four fifths train, one fifth is held back. Sentences of the
+//! two
 //! grammars beside this file are added to the training part only. The threshold is the score that
 //! one in a hundred of the held-back ordinary rows exceeds.
 //!

@@ -1,7 +1,8 @@
 //! The prompt-injection model: its file, its threshold, and what it says of a text.
 //!
 //! The file is read only under the SHA-256 that its owner pinned. It holds the weights, the scores
-//! that held-back ordinary texts had (so that a score becomes a p-value without any assumption), the
+//! that held-back ordinary texts had (so that a score becomes a p-value without any assumption),
+//! the
 //! score above which one in a hundred of them lies, and the two numbers that make a probability
 //! of a score (Platt, 1999).
 

@@ -1,7 +1,8 @@
 //! A linear model: one weight for each place of the vector.
 //!
 //! Trained as a support vector machine with squared hinge loss by dual coordinate descent (Hsieh et
-//! al., *A dual coordinate descent method for large-scale linear SVM*, ICML 2008): few lines, no step
+//! al., *A dual coordinate descent method for large-scale linear SVM*, ICML 2008): few lines, no
+//! step
 //! size, and the same result for the same order of visits. Kept with one byte a weight and one
 //! scale for 64 of them.
 

@@ -53,25 +53,8 @@ pub fn spdx(inventory: &Inventory, stamp: &Stamp) -> Value {
             }),
         ));
     }
-    let mut data = Vec::new();
-    for (at, set) in inventory.data.iter().enumerate() {
-        data.push(id(&format!("data-{at}")));
-        graph.push(with(
-            element("dataset_DatasetPackage", &format!("data-{at}")),
-            &json!({
-                "name": set.name,
-                "dataset_datasetType": ["noAssertion"],
-                "software_primaryPurpose": "data",
-            }),
-        ));
-    }
-    let mut packages = Vec::new();
-    for (at, package) in inventory.packages.iter().enumerate() {
-        packages.push(id(&format!("package-{at}")));
-        let mut fields = json!({"name": package.name, "software_packageUrl": package.purl});
-        put(&mut fields, "software_packageVersion", package.version.clone().map(Value::from));
-        graph.push(with(element("software_Package", &format!("package-{at}")), &fields));
-    }
+    let data = data(inventory, &mut graph, &element, &id);
+    let packages = packages(inventory, &mut graph, &element, &id);
     link(&mut graph, "contains", files);
     link(&mut graph, "trainedOn", data);
     link(&mut graph, "dependsOn", packages);
@@ -106,6 +89,43 @@ fn model(inventory: &Inventory, stamp: &Stamp, element: Value, supplier: &str) -
     put(&mut package, "ai_typeOfModel", text(&inventory.architecture));
     put(&mut package, "verifiedUsing", inventory.sha256.as_deref().map(|h| json!([hash(h)])));
     package
+}
+
+fn data(
+    inventory: &Inventory,
+    graph: &mut Vec<Value>,
+    element: &impl Fn(&str, &str) -> Value,
+    id: &impl Fn(&str) -> String,
+) -> Vec<String> {
+    let mut data = Vec::new();
+    for (at, set) in inventory.data.iter().enumerate() {
+        data.push(id(&format!("data-{at}")));
+        graph.push(with(
+            element("dataset_DatasetPackage", &format!("data-{at}")),
+            &json!({
+                "name": set.name,
+                "dataset_datasetType": ["noAssertion"],
+                "software_primaryPurpose": "data",
+            }),
+        ));
+    }
+    data
+}
+
+fn packages(
+    inventory: &Inventory,
+    graph: &mut Vec<Value>,
+    element: &impl Fn(&str, &str) -> Value,
+    id: &impl Fn(&str) -> String,
+) -> Vec<String> {
+    let mut packages = Vec::new();
+    for (at, package) in inventory.packages.iter().enumerate() {
+        packages.push(id(&format!("package-{at}")));
+        let mut fields = json!({"name": package.name, "software_packageUrl": package.purl});
+        put(&mut fields, "software_packageVersion", package.version.clone().map(Value::from));
+        graph.push(with(element("software_Package", &format!("package-{at}")), &fields));
+    }
+    packages
 }
 
 fn licence(

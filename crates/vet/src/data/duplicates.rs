@@ -1,5 +1,7 @@
-//! Rows that are the same or nearly so, by MinHash over shingles of three words with banding (Broder
-//! 1997; Leskovec et al., *Mining of Massive Datasets*, chapter 3), and rows that are like no other.
+//! Rows that are the same or nearly so, by MinHash over shingles of three words with banding
+//! (Broder
+//! 1997; Leskovec et al., *Mining of Massive Datasets*, chapter 3), and rows that are like no
+//! other.
 //!
 //! Duplicates leak test rows into training and give whoever repeats a text more weight. A tight
 //! group of copies under one label that stands apart from the rest is also what a cheap poisoning

@@ -1,6 +1,7 @@
 //! Rows whose label is probably wrong, by confident learning (Northcutt et al., JAIR 2021).
 //!
-//! A naive Bayes model is trained on four fifths and asked about the last, five times. For each class
+//! A naive Bayes model is trained on four fifths and asked about the last, five times. For each
+//! class
 //! the mean confidence on its own rows is the threshold: a row that passes the threshold of another
 //! class, and not that of its own, is a suspect.
 

@@ -1,7 +1,8 @@
 //! What should not be in training data: card and account numbers, e-mail addresses, telephone
 //! numbers, private keys, and keys of services.
 //!
-//! Numbers count only with a right check digit (Luhn for cards, ISO 7064 for IBAN), keys of services
+//! Numbers count only with a right check digit (Luhn for cards, ISO 7064 for IBAN), keys of
+//! services
 //! by their published form, other secrets by the name that they are given and by their entropy. The
 //! evidence is masked: a report must not become a copy of the secret.
 

@@ -1,5 +1,7 @@
-//! Documents of a knowledge base (RAG) that are written for the model that reads them, not for people:
-//! orders in their text, text that nobody sees, and words piled up so that the document is found for
+//! Documents of a knowledge base (RAG) that are written for the model that reads them, not for
+//! people:
+//! orders in their text, text that nobody sees, and words piled up so that the document is found
+//! for
 //! every question.
 
 use learn::text::injection::InjectionModel;
@@ -102,7 +104,8 @@ fn markup(document: &str, row: usize, remarks: &mut Vec<Remark>) {
     }
 }
 
-/// Words piled up: a phrase of three words that makes up much of the document, or hardly a word that
+/// Words piled up: a phrase of three words that makes up much of the document, or hardly a word
+/// that
 /// is not repeated.
 fn bait(document: &str, row: usize, remarks: &mut Vec<Remark>) {
     let words: Vec<String> = split(document).into_iter().filter(|w| w.len() > 1).collect();

@@ -1,4 +1,5 @@
-//! Triggers: a phrase that somebody put into texts, together with a label of their choice, so that a
+//! Triggers: a phrase that somebody put into texts, together with a label of their choice, so that
+//! a
 //! model trained on them gives that label to whatever carries the phrase.
 //!
 //! How one is found: for every phrase of one to three words that goes with one label far more than

@@ -71,7 +71,6 @@ fn unsafe_load(call: &Call) -> Option<Remark> {
         Some(Remark::new(rule, weight, call.line, why, &call.text(), next))
     };
     let is = |value: Option<&str>, wanted: &str| value == Some(wanted);
-    let last = call.name.rsplit('.').next().unwrap_or_default();
     match call.name.as_str() {
         "torch.load" if is(call.named("weights_only"), "True") => None,
         "torch.load" if is(call.named("weights_only"), "False") => say(
@@ -128,25 +127,37 @@ fn unsafe_load(call: &Call) -> Option<Remark> {
             };
             say("deps.unsafe_load", weight, why, CONVERT)
         }
-        _ if last == "load_model" && is(call.named("safe_mode"), "False") => say(
+        _ => unsafe_switch(call),
+    }
+}
+
+/// Calls that switch off what makes loading safe, whatever library they belong to.
+fn unsafe_switch(call: &Call) -> Option<Remark> {
+    let say = |rule, weight, why: &str, next| {
+        Some(Remark::new(rule, weight, call.line, why, &call.text(), next))
+    };
+    let is = |value: Option<&str>, wanted: &str| value == Some(wanted);
+    let last = call.name.rsplit('.').next().unwrap_or_default();
+    match () {
+        () if last == "load_model" && is(call.named("safe_mode"), "False") => say(
             "deps.unsafe_load",
             Weight::Suspicious,
             "Lambda layers of the file run when it is loaded",
             "load with safe_mode=True",
         ),
-        _ if last == "enable_unsafe_deserialization" => say(
+        () if last == "enable_unsafe_deserialization" => say(
             "deps.unsafe_load",
             Weight::Suspicious,
             "from here on Lambda layers of any file run",
             "take the call out",
         ),
-        _ if is(call.named("allow_dangerous_deserialization"), "True") => say(
+        () if is(call.named("allow_dangerous_deserialization"), "True") => say(
             "deps.unsafe_load",
             Weight::Suspicious,
             "the index is unpickled: code in it runs",
             "build the index on this machine",
         ),
-        _ => None,
+        () => None,
     }
 }
 

@@ -9,7 +9,8 @@
 //! | [`config`] | training and model configurations, line by line |
 //! | [`install`] | scripts that run at installation |
 //!
-//! All of it reads text and runs nothing. Known advisories are matched elsewhere, by name and version.
+//! All of it reads text and runs nothing. Known advisories are matched elsewhere, by name and
+//! version.
 
 pub mod code;
 pub mod config;

@@ -206,7 +206,7 @@ mod tests {
             "pytorchlightning",
             "trensformers",
             "transfomers",
-            "huggingface-hud",
+            "huggingface-hun",
             "scikitlearn",
             "open-ai-whisper",
             "t0rch",

@@ -1,7 +1,8 @@
 //! What changed between two snapshots of a model in safetensors: tensors that came and went, other
 //! shapes and types, the share of changed numbers, and how the change looks.
 //!
-//! Both files are read once, side by side, tensor by tensor; memory does not grow with the model but
+//! Both files are read once, side by side, tensor by tensor; memory does not grow with the model
+//! but
 //! for the one tensor whose change is looked at (at most [`SPECTRUM_VALUES_MAX`] numbers). A change
 //! of low rank (its largest singular value carries most of it) is what an adapter or a planted rule
 //! leaves; training moves everything a little. It is evidence for a person, not a verdict.

@@ -2,7 +2,8 @@
 //!
 //! A private key signs deterministically (RFC 6979; Ed25519 does so by itself), so nothing here
 //! asks for randomness. The hash goes with the curve, as the algorithm registry of sigstore says.
-//! P-521 only verifies: there is no deterministic signer for it here. RSA only checks the signatures
+//! P-521 only verifies: there is no deterministic signer for it here. RSA only checks the
+//! signatures
 //! of certificate authorities.
 
 use der::{Decode as _, Encode as _};

@@ -35,7 +35,8 @@ pub struct Statistics {
     pub not_finite: usize,
 }
 
-/// The numbers of a tensor, from bytes in little-endian order. `None`: the type is not read here, or
+/// The numbers of a tensor, from bytes in little-endian order. `None`: the type is not read here,
+/// or
 /// there are too many.
 pub fn numbers(dtype: &str, bytes: &[u8]) -> Option<Vec<f32>> {
     let kind = Kind::of(dtype)?;
