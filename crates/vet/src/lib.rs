@@ -9,7 +9,8 @@
 //! | [`fact`] | what readers find |
 //! | [`policy`] | what is thought of it |
 //! | [`finding`], [`sarif`] | findings, verdicts, reports |
-//! | [`pickle`], [`python`], [`zip`], [`proto`], [`json`], [`keras`], [`unpack`] | what several formats share |
+//! | [`pickle`], [`python`], [`keras`] | what several formats share |
+//! | [`zip`], [`proto`], [`json`], [`unpack`] | containers and encodings |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
 //! Architecture invariant: bytes in, facts and findings out. No file of a model is ever loaded or

@@ -88,7 +88,7 @@ fn end_record(tail: &[u8]) -> Option<usize> {
     memchr::memmem::rfind_iter(tail, END).find(|at| {
         // The comment that it announces must fit.
         le::<2>(tail, at + 20)
-            .is_some_and(|comment| (at as u64) + 22 + comment <= tail.len() as u64)
+            .is_some_and(|comment| (*at as u64) + 22 + comment <= tail.len() as u64)
             && le::<2>(tail, at + 4).is_some_and(|disk| disk == 0 || disk == 0xffff)
     })
 }

@@ -493,9 +493,6 @@ pub fn taint_of_result(path: &str, first: &Value) -> u8 {
         "socket.gethostname" | "platform.node" | "getpass.getuser" | "os.getlogin"
         | "platform.uname" | "uuid.getnode" | "os.uname" | "platform.platform" | "os.listdir"
         | "os.getcwd" => taint::HOST,
-        "huggingface_hub.HfFolder.get_token" | "huggingface_hub.get_token" | "getpass.getpass" => {
-            taint::SECRET
-        }
         _ => 0,
     }
 }
