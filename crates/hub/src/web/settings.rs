@@ -84,7 +84,8 @@ fn messages(ask: &Ask<'_>) -> Result<Markup, Oops> {
                         @for (value, text) in [("tls", "TLS (usually port 465)"),
                             ("starttls", "STARTTLS (usually port 587)"),
                             ("none", "none (a server on this machine)")] {
-                            option value=(value) selected[value == settings.mail_security] { (text) }
+                            option value=(value) selected[value == settings.mail_security] {
+                                (text) }
                         }
                     }
                 }))
