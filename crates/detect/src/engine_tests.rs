@@ -141,7 +141,7 @@ fn what_is_in_an_open_case_is_not_learned_and_what_is_expected_is() {
             let id = engine.take_cases()[0].id.clone();
             engine.verdict(&id, verdict).unwrap();
         }
-        for hour in 24 * 14 + 2..24 * 15 + 1 {
+        for hour in (24 * 14 + 2)..=(24 * 15) {
             ordinary(&mut engine, hour);
         }
         let host = &engine.hosts[2];

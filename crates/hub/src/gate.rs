@@ -47,7 +47,7 @@ const HEADERS: [(&str, &str); 8] = [
 /// Puts the headers on every answer, and refuses requests for another name (DNS rebinding).
 pub async fn guard(State(hub): State<Arc<Hub>>, request: Request, onward: Onward) -> Response {
     let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
-    let named = named.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let named = named.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str));
     let mut response = if named.is_some_and(|name| answers_to(&hub, name)) {
         match tokio::time::timeout(limits::ANSWER_TIMEOUT, onward.run(request)).await {
             Ok(response) => response,

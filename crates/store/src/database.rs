@@ -4,7 +4,7 @@
 //! A write that returned is durable: WAL with `synchronous=FULL` syncs the log at every commit.
 //!
 //! A short-lived process that writes a little and ends leaves the log as it is ([`Log::Kept`]):
-//! with one sync, where merging the log into the file and making a new one would take four more.
+//! with two syncs (the log and its folder), where merging it and making a new one takes three more.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -109,7 +109,7 @@ mod tests {
         let mut seen = Vec::new();
         let text = br#"{"a": {"b": ["x", 1]}, "c": true}"#;
         walk(text.as_slice(), &mut |path, scalar| {
-            seen.push(format!("{} {scalar:?}", path.join(".")))
+            seen.push(format!("{} {scalar:?}", path.join(".")));
         })
         .unwrap();
         assert_eq!(seen, ["a.b.# Text(\"x\")", "a.b.# Other", "c Bool(true)"]);

@@ -38,7 +38,7 @@ struct Reader<'a> {
     leaves: Vec<(String, String)>,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn take(&mut self, text: &str) -> bool {
         self.rest = self.rest.trim_start();
         match self.rest.strip_prefix(text) {

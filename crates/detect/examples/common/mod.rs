@@ -82,7 +82,7 @@ pub fn unzip_bytes(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     for at in 0..archive.len() {
         let Ok(mut file) = archive.by_index(at) else { continue };
         let mut bytes = Vec::new();
-        let name = file.name().map(|name| name.into_owned());
+        let name = file.name().map(std::borrow::Cow::into_owned);
         if file.is_file()
             && file.read_to_end(&mut bytes).is_ok()
             && let Ok(name) = name

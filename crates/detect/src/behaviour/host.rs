@@ -106,7 +106,7 @@ impl Host {
             *count = take_u16(input)?;
         }
         let (sketch, rates) = (HostSketch::read(input)?, RateBook::read(input)?);
-        Some(Self { name, role, novel, sketch, rates, ..Self::default() })
+        Some(Self { name, role, sketch, rates, novel, ..Self::default() })
     }
 
     /// Bytes of memory of everything that is kept between events.

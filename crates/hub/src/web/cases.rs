@@ -25,9 +25,9 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         let cases = state.cases_page(None, !settled, from, PAGE_ITEMS)?;
         let mut names = std::collections::BTreeMap::new();
         for case in &cases {
-            if !names.contains_key(&case.host) {
+            if let std::collections::btree_map::Entry::Vacant(e) = names.entry(case.host) {
                 let host = state.host(case.host)?;
-                names.insert(case.host, host.map(|host| host.name));
+                e.insert(host.map(|host| host.name));
             }
         }
         Ok((cases, names))

@@ -70,8 +70,8 @@ fn installed(ask: &Ask<'_>, ecosystem: &str, name: &str) -> Result<Markup, Oops>
         let found = state.installed(ecosystem, name, INSTALLED_SHOWN)?;
         let mut names = BTreeMap::new();
         for one in &found {
-            if !names.contains_key(&one.host) {
-                names.insert(one.host, state.host(one.host)?.map(|host| host.name));
+            if let std::collections::btree_map::Entry::Vacant(e) = names.entry(one.host) {
+                e.insert(state.host(one.host)?.map(|host| host.name));
             }
         }
         Ok((found, names))

@@ -38,7 +38,7 @@ use outbox::Outbox;
 use protocol::{Consent, FeedTaken, Reply, Request, Standing};
 use windows::Waiting;
 
-pub(crate) use crate::{client, outbox, protocol, spawn};
+pub(crate) use crate::{outbox, protocol, spawn};
 
 pub mod book;
 pub mod evidence;

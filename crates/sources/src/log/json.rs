@@ -487,7 +487,7 @@ mod tests {
             (format!("{{\"a\":[{}1]}}", "1,".repeat(900_000)), "16384 fields"),
         ] {
             let found = items(format!("{text}\n{{}}\n").as_bytes(), None);
-            assert!(found.iter().any(|item| item.is_err()), "{limit}");
+            assert!(found.iter().any(std::result::Result::is_err), "{limit}");
             if !limit.starts_with("the file") {
                 assert!(found[0].as_ref().unwrap_err().contains(limit), "{found:?}");
                 assert_eq!(found[1], Ok("{}".into()));

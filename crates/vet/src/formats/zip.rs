@@ -171,11 +171,11 @@ pub(crate) mod tests {
             &[("m", b"secret")],
             |r| {
                 r[6] |= 1;
-                spoil(r)
+                spoil(r);
             },
             |r| {
                 r[8] |= 1;
-                r[16] ^= 0xff
+                r[16] ^= 0xff;
             },
         );
         assert_eq!(vet("x.zip", &bytes).verdict, Verdict::Unknown);
@@ -184,7 +184,7 @@ pub(crate) mod tests {
     #[test]
     fn a_link_that_leads_out_is_malicious() {
         let link = |r: &mut Vec<u8>| {
-            r[38..42].copy_from_slice(&0o120_777_u32.wrapping_shl(16).to_le_bytes())
+            r[38..42].copy_from_slice(&0o120_777_u32.wrapping_shl(16).to_le_bytes());
         };
         let bytes = build(&[("link", b"../../etc/passwd")], |_| {}, link);
         assert!(rules(&bytes).contains(&"path.link".to_owned()));

@@ -56,7 +56,7 @@ fn own(fields: Fields<'_>) -> Option<Object> {
     fields.process("ProcessId", "Image", "ProcessGuid")
 }
 
-fn image<'a>(path: Option<&'a str>, hash: Option<&str>) -> Option<Object> {
+fn image(path: Option<&str>, hash: Option<&str>) -> Option<Object> {
     file(path).map(|file| file.objects("hashes", hash.map(hashes).unwrap_or_default()))
 }
 
