@@ -97,7 +97,9 @@ fn points(name: &str) -> Option<Split> {
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for (row, label) in values.chunks(columns).zip(labels) {
         let mut hash = Sha256::new();
-        row.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        for value in row.iter() {
+            hash.update(value.to_le_bytes());
+        }
         let is_even = hash.finalize().last().is_some_and(|byte| byte % 2 == 0);
         let record: Vec<Field> = row.iter().map(|value| Field::Number(*value)).collect();
         if is_even && label == 0.0 {

@@ -170,7 +170,9 @@ mod tests {
 
     fn window(hour: i64, tokens: &[(u64, f32)]) -> Window {
         let mut window = Window::at(hour);
-        tokens.iter().for_each(|(token, bits)| window.note(*token, *bits, evidence));
+        for (token, bits) in tokens {
+            window.note(*token, *bits, evidence);
+        }
         window
     }
 

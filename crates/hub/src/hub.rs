@@ -53,6 +53,9 @@ impl HubConfig {
     }
 }
 
+/// What the executor said last of how things stand, and when, milliseconds since the epoch.
+type Heard = (i64, Arc<Result<Standing, Away>>);
+
 /// The page, as every request sees it.
 pub struct Hub {
     /// How it is set up.
@@ -78,7 +81,7 @@ pub struct Hub {
     /// Passwords that are being checked.
     pub passwords: tokio::sync::Semaphore,
     states: Mutex<Vec<SqliteState>>,
-    standing: Mutex<Option<(i64, Arc<Result<Standing, Away>>)>>,
+    standing: Mutex<Option<Heard>>,
     challenges: Mutex<BTreeMap<String, i64>>,
 }
 

@@ -11,7 +11,7 @@ pub fn alert(fields: &Fields<'_>, reading: &mut Reading) {
         let product = fields.text("metadata.product.name").unwrap_or_default();
         reading
             .add(TokenKind::Alert, format!("{product} {}", shape::word(title)).trim().to_owned());
-        reading.program = product.to_owned();
+        product.clone_into(&mut reading.program);
     }
     for path in ["src_endpoint.ip", "dst_endpoint.ip"] {
         reading.entity("address", fields.text(path).unwrap_or_default());

@@ -367,6 +367,7 @@ fn undo(ask: &Ask<'_>) -> Result<Value, Oops> {
     Ok(json!({ "hash": hash, "plan": prepared.plan }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every page and call has this form")]
 fn rules(_: &Ask<'_>) -> Result<Value, Oops> {
     let lifts = |lifts| match lifts {
         Lifts::Nothing => 0,

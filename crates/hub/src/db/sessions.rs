@@ -268,8 +268,10 @@ mod tests {
         assert!(db.session("cookie", 900, 500).unwrap().is_some());
         assert!(db.session("cookie", 1_000, 500).unwrap().is_none(), "over");
         assert_eq!(db.end_session("", None).unwrap(), 0, "an empty beginning means nobody");
-        assert_eq!(db.end_session(&hash_of("cookie")[..16], Some("2")).unwrap(), 0);
-        assert_eq!(db.end_session(&hash_of("cookie")[..16], Some("1")).unwrap(), 1);
+        let hash = hash_of("cookie");
+        let start = hash.get(..16).unwrap();
+        assert_eq!(db.end_session(start, Some("2")).unwrap(), 0);
+        assert_eq!(db.end_session(start, Some("1")).unwrap(), 1);
         assert!(db.session("cookie", 900, 500).unwrap().is_none());
     }
 

@@ -30,7 +30,7 @@ pub fn parts(title: &str, values: &[(&str, &str, u64)]) -> Markup {
     let mut x = 0;
     let mut placed = Vec::new();
     for (class, _, value) in values {
-        let width = if total == 0 { 0 } else { value * 1_000 / total };
+        let width = (value * 1_000).checked_div(total).unwrap_or(0);
         placed.push((*class, x, width));
         x += width;
     }

@@ -28,6 +28,7 @@ pub const PAGE: Page = Page {
 /// Receipts on one page.
 const SHOWN: u32 = 50;
 
+#[expect(clippy::unnecessary_wraps, reason = "every page and call has this form")]
 fn view(ask: &Ask<'_>) -> Result<View, Oops> {
     let before = ask.query.get("before").and_then(|text| text.parse().ok());
     let body = match record::newest(ask.hub, before, SHOWN) {

@@ -83,10 +83,7 @@ fn fired(ask: &Ask<'_>) -> Option<BTreeMap<String, (u64, i64)>> {
 }
 
 fn stop_part(ask: &Ask<'_>) -> Result<Markup, Oops> {
-    let standing = match approving::standing(ask.hub) {
-        Ok(standing) => standing,
-        Err(_) => return Ok(html! {}),
-    };
+    let Ok(standing) = approving::standing(ask.hub) else { return Ok(html! {}) };
     if !ask.may(Role::Approver) {
         return Ok(html! {});
     }

@@ -24,6 +24,7 @@ pub const PAGE: Page = Page {
     ],
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "every page and call has this form")]
 fn view(ask: &Ask<'_>) -> Result<View, Oops> {
     let challenge = ask.hub.challenge("sign-in");
     let body = html! {

@@ -146,7 +146,9 @@ fn a_server_that_was_down_for_an_hour_gets_it_once() {
     let post = post();
     page.hub.db.set(NAME, &Settings { escalate_minutes: 0, ..post.settings.clone() }).unwrap();
     let all = [&post.mail, &post.hook, &post.topic];
-    all.iter().for_each(|inbox| inbox.down.store(true, Ordering::SeqCst));
+    for inbox in all {
+        inbox.down.store(true, Ordering::SeqCst);
+    }
     round(&page.hub).unwrap();
     for _ in 0..60 {
         later(&page, 1);
@@ -154,7 +156,9 @@ fn a_server_that_was_down_for_an_hour_gets_it_once() {
     assert!(all.iter().all(|inbox| inbox.all().is_empty()));
     let waiting = page.hub.db.letters(9).unwrap();
     assert!(waiting.iter().all(|letter| letter.attempts >= 5 && letter.error.is_some()));
-    all.iter().for_each(|inbox| inbox.down.store(false, Ordering::SeqCst));
+    for inbox in all {
+        inbox.down.store(false, Ordering::SeqCst);
+    }
     for _ in 0..60 {
         later(&page, 1);
     }

@@ -173,7 +173,9 @@ impl Page {
             coverage: json!({ "unknown": [] }),
         };
         state.put_host(&record).unwrap();
-        cases.iter().for_each(|case| state.put_case(case).unwrap());
+        for case in cases {
+            state.put_case(case).unwrap();
+        }
         page
     }
 

@@ -172,7 +172,7 @@ impl Book {
 
     /// Every receipt, in order.
     #[cfg(test)]
-    pub fn receipts(&self) -> Vec<Receipt> {
+    pub fn all(&self) -> Vec<Receipt> {
         let leaves = self.ledger.leaves(0..self.ledger.size());
         leaves.map(|leaf| serde_json::from_slice(&leaf.unwrap().1).unwrap()).collect()
     }

@@ -50,7 +50,11 @@ impl Place {
             let path = place.dir.path().join(format!("key-{person}"));
             let signer = keys::create(&path, "correct horse", &OsRng).unwrap();
             let key = super::lock(&place.executor.keyring).check(
-                (&hex::encode(signer.public()), person),
+                super::keyring::Wanted {
+                    public: &hex::encode(signer.public()),
+                    person,
+                    passkey: None,
+                },
                 None,
                 START_MS,
             );
@@ -58,6 +62,7 @@ impl Place {
                 id: keys::key_id(&signer.public()),
                 public: hex::encode(signer.public()),
                 person: (*person).to_owned(),
+                passkey: None,
                 enrolled_ms: START_MS,
             });
             super::lock(&place.executor.keyring).add(key).unwrap();
@@ -125,7 +130,7 @@ impl Place {
 
     fn receipts(&self, kind: ReceiptKind) -> Vec<Receipt> {
         let book = self.executor.book.lock();
-        let all = book.receipts();
+        let all = book.all();
         all.into_iter().filter(|receipt| receipt.kind == kind).collect()
     }
 

@@ -149,8 +149,8 @@ mod tests {
 
     #[test]
     fn events_without_end_do_not_pile_up() {
-        let text: String =
-            (0..1_000).map(|n| format!("{}\n", HEAD.replace(":1)", &format!(":{n})")))).collect();
+        let line = |n| HEAD.replace(":1)", &format!(":{n})"));
+        let text = (0..1_000).map(line).collect::<Vec<_>>().join("\n") + "\n";
         assert_eq!(read_all(&text).len(), 1_000);
     }
 }

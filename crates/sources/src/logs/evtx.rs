@@ -171,7 +171,7 @@ mod tests {
     fn a_damaged_chunk_is_counted_with_its_place() {
         let mut file = MAGIC.to_vec();
         file.resize(HEADER_BYTES, 0);
-        file.extend([1; EVTX_CHUNK_BYTES]);
+        file.resize(HEADER_BYTES + EVTX_CHUNK_BYTES, 1);
         file.extend(b"ElfChnk\0 and no more");
         let mut sink = |_| ControlFlow::Continue(());
         let counts = read(&mut file.as_slice(), &Context::default(), &mut sink).unwrap();

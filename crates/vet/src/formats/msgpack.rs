@@ -29,9 +29,9 @@ const BLOB_MAX: usize = 64 << 10;
 fn wants(probe: &Probe<'_>) -> Option<Claim> {
     // A map whose first key is a short text of letters, followed by something that exists.
     let head = probe.head();
-    let rest = match head {
-        [0x81..=0x8f, rest @ ..] | [0xde, _, _, rest @ ..] | [0xdf, _, _, _, _, rest @ ..] => rest,
-        _ => return None,
+    let ([0x81..=0x8f, rest @ ..] | [0xde, _, _, rest @ ..] | [0xdf, _, _, _, _, rest @ ..]) = head
+    else {
+        return None;
     };
     let (length, rest) = match rest {
         [byte @ 0xa1..=0xbf, rest @ ..] => (usize::from(byte & 0x1f), rest),

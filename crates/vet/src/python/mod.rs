@@ -123,6 +123,7 @@ fn source(kind: CodeKind, text: &str, depth: usize, out: &mut Vec<Opinion>) {
 }
 
 /// What is known of an act when it is weighed.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 struct Look<'a> {
     act: &'a Act,
     /// What it is given comes from the network or was decoded.

@@ -40,7 +40,7 @@ pub type NoFigure = String;
 type Measure = fn(&Path) -> Result<Vec<Figure>, NoFigure>;
 
 /// Every measurement: its name, what it shows, and the function.
-const MEASUREMENTS: [(&str, &str, Measure); 4] = [
+const MEASUREMENTS: [(&str, &str, Measure); 5] = [
     ("scan", "scan of a real root beside Trivy: wall time and memory", scan::measure),
     ("decide", "time of one decision of the norms", decide::measure),
     ("detect", "learned behaviour on public recordings, beside STIDE", detect::measure),

@@ -110,7 +110,8 @@ impl Score {
         let share = |among: &dyn Fn(&Row) -> bool, said: &str| {
             let all: Vec<&Row> = rows.iter().filter(|row| among(row)).collect();
             let hits = all.iter().filter(|row| verdicts.get(&row.id).is_some_and(|v| v == said));
-            100.0 * hits.count() as f64 / all.len().max(1) as f64
+            let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+            100.0 * count(hits.count()) / count(all.len().max(1))
         };
         Self {
             found: share(&|row| row.malicious, "flag"),

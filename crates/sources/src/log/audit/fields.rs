@@ -37,13 +37,13 @@ pub(crate) fn parse_line(line: &str) -> Option<AuditRecord> {
     let mut rest = line.trim_start();
     if let Some(after) = rest.strip_prefix("node=") {
         let (node, after) = after.split_once(' ')?;
-        record.node = node.to_owned();
+        node.clone_into(&mut record.node);
         rest = after;
     }
     let (kind, after) = rest.strip_prefix("type=")?.split_once(" msg=audit(")?;
     let (stamp, fields) = after.split_once("):")?;
     let (time, serial) = stamp.rsplit_once(':')?;
-    record.kind = kind.to_owned();
+    kind.clone_into(&mut record.kind);
     record.time_ms = super::super::time::epoch_s(time)?;
     record.serial = serial.parse().ok()?;
     let decoded = kind == "EXECVE" || kind == "PROCTITLE";

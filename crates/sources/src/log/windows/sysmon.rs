@@ -24,7 +24,7 @@ pub(super) fn event(fields: Fields<'_>) -> Option<Event> {
             body.int("requested_permissions", access)
         }),
         11 | 15 | 29 => on_file(fields, 1, 1),
-        12 | 14 => registry(fields)?,
+        12 | 14 => registry(fields),
         13 => registry_set(fields),
         17 => pipe(fields, 1),
         18 => pipe(fields, 14),
@@ -156,13 +156,13 @@ fn module(fields: Fields<'_>) -> Event {
 }
 
 /// Keys that were made, taken out or renamed, and values that were taken out.
-fn registry(fields: Fields<'_>) -> Option<Event> {
+fn registry(fields: Fields<'_>) -> Event {
     let path = fields.text("TargetObject").unwrap_or("unknown");
     let kind = fields.text("EventType").unwrap_or_default();
     if kind.starts_with("DeleteValue") {
         let (key, name) = key_and_value(path);
         let value = Object::new().text("path", key).text("name", name);
-        return Some(of(class::REGISTRY_VALUE, 4, fields).with(|b| b.object("reg_value", value)));
+        return of(class::REGISTRY_VALUE, 4, fields).with(|b| b.object("reg_value", value));
     }
     let activity_id = match kind {
         "CreateKey" => 1,
@@ -171,7 +171,7 @@ fn registry(fields: Fields<'_>) -> Option<Event> {
         _ => 99,
     };
     let key = Object::new().text("path", path);
-    Some(of(class::REGISTRY_KEY, activity_id, fields).with(|body| body.object("reg_key", key)))
+    of(class::REGISTRY_KEY, activity_id, fields).with(|body| body.object("reg_key", key))
 }
 
 fn registry_set(fields: Fields<'_>) -> Event {
