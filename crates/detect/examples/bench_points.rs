@@ -97,7 +97,7 @@ fn points(name: &str) -> Option<Split> {
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for (row, label) in values.chunks(columns).zip(labels) {
         let mut hash = Sha256::new();
-        for value in row.iter() {
+        for value in row {
             hash.update(value.to_le_bytes());
         }
         let is_even = hash.finalize().last().is_some_and(|byte| byte % 2 == 0);

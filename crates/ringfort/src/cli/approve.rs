@@ -18,10 +18,10 @@ use store::State as _;
 use crate::agent::session::{Session, Wanted, open_state};
 use crate::approving;
 use crate::cli_support::said;
-use crate::context::{Context, inert};
 use crate::client::{Client, unexpected};
-use crate::protocol::{Reply, Request, WaitingPlan};
+use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
+use crate::protocol::{Reply, Request, WaitingPlan};
 use crate::rim::{SystemClock, time_text};
 use crate::verbs::Verb;
 

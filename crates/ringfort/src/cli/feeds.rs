@@ -13,11 +13,11 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use store::AdvisoryStore;
 
 use crate::agent::session::{agent_dir, feeds_db, give_to_agent};
-use crate::context::{Context, inert};
 use crate::client::{Client, unexpected};
-use crate::protocol::{FeedTaken, Reply, Request};
+use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::feeds::{self, FeedReport, Options, Source};
+use crate::protocol::{FeedTaken, Reply, Request};
 use crate::rim::{SystemClock, time_text};
 use crate::verbs::Verb;
 

@@ -15,11 +15,11 @@ use std::path::PathBuf;
 
 use crate::approving::confirm;
 use crate::cli_support::{consent, said};
-use crate::context::{Context, inert};
 use crate::client::Client;
-use crate::protocol::{Consent, PasskeyRecord, Request};
+use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::keys::{self, key_id};
+use crate::protocol::{Consent, PasskeyRecord, Request};
 use crate::rim::{OsRng, time_text};
 use crate::verbs::Verb;
 use base64::Engine as _;

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::context::Context;
 use crate::client::socket_path;
+use crate::context::Context;
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::verbs::Verb;
 

@@ -7,11 +7,11 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::cli_support::said;
-use crate::context::Context;
 use crate::client::Client;
-use crate::protocol::Request;
+use crate::context::Context;
 use crate::failure::Outcome;
 use crate::keys;
+use crate::protocol::Request;
 use crate::verbs::Verb;
 
 /// The verb.

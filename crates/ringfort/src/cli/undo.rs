@@ -11,10 +11,10 @@ use spine::{ActionState, ApprovalWindow, Author};
 
 use crate::agent::executor;
 use crate::approving;
-use crate::context::{Context, inert};
 use crate::client::{Client, unexpected};
-use crate::protocol::{ActionSummary, Reply, Request};
+use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::protocol::{ActionSummary, Reply, Request};
 use crate::rim::time_text;
 use crate::verbs::Verb;
 

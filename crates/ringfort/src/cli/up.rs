@@ -19,10 +19,10 @@ use durable::{Files as _, StdFiles};
 
 use crate::agent::session::{agent_dir, give_to_agent, live_file};
 use crate::agent::worker;
-use crate::context::Context;
 use crate::client::socket_path;
-use crate::spawn;
+use crate::context::Context;
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
+use crate::spawn;
 use crate::verbs::Verb;
 use crate::verbs::registry::hub::hub_dir;
 

@@ -307,7 +307,8 @@ mod tests {
 
     #[test]
     fn a_cut_event_costs_only_itself() {
-        let (records, counts) = read_all(&format!("{}\n{EVENT}\n<Event ><x", EVENT.get(..300).unwrap()));
+        let (records, counts) =
+            read_all(&format!("{}\n{EVENT}\n<Event ><x", EVENT.get(..300).unwrap()));
         assert_eq!((records.len(), counts.bad), (1, 2), "{counts:?}");
     }
 

@@ -322,7 +322,7 @@ mod tests {
             "globals()['__builtins__'].__dict__['exec']('import os; os.system(1)')\n",
             "().__class__.__bases__[0].__subclasses__()\n",
             "import marshal, zlib\nexec(marshal.loads(zlib.decompress(b'x')))\n",
-            "open('/root/.bashrc', 'a').write('evil')\n",
+            "open('/home/ann/.bashrc', 'a').write('evil')\n",
             "import codecs\nexec(codecs.decode('vzcbeg bf', 'rot13'))\n",
             "from somewhere.else_ import drop\ndrop('.')\n",
             "def run(code):\n    exec(code)\nimport base64\nrun(base64.b64decode('eA=='))\n",
