@@ -250,7 +250,8 @@ proptest::proptest! {
             let (before, after) = noise.split_at(noise.len() / 2);
             let at = 24 * 9;
             let make = |engine: &mut Engine, noise: &[(u8, u8)]| for (host, title) in noise {
-                alert(engine, HOSTS[usize::from(*host)], at, &format!("noise {}", char::from(b'a' + title % 26)));
+                let title = format!("noise {}", char::from(b'a' + title % 26));
+                alert(engine, HOSTS[usize::from(*host)], at, &title);
             };
             make(&mut engine, before);
             attack(&mut engine, "c", at);

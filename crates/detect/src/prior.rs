@@ -1,9 +1,9 @@
 //! What is normal elsewhere: the prior that ships with the product.
 //!
-//! A site that is new has no baseline. Until it has, it borrows from a prior: in how many host-hours
-//! of public recordings each token was there, how often something new of a kind comes, and what
-//! scores ordinary host-hours got. It is a small JSON file that people can read; who loads it has
-//! checked its signature or its hash. It holds nothing of any other site.
+//! A site that is new has no baseline. Until it has, it borrows from a prior: in how many
+//! host-hours of public recordings each token was there, how often something new of a kind comes,
+//! and what scores ordinary host-hours got. It is a small JSON file that people can read; who loads
+//! it has checked its signature or its hash. It holds nothing of any other site.
 
 use std::collections::{BTreeMap, BTreeSet};
 

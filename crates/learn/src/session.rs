@@ -1,9 +1,9 @@
 //! How unlike the others a whole session is: order, foreign steps, amounts and kinds together.
 //!
 //! Each view is told in spreads from what is usual **for sessions of that size**
-//! ([`Conditional`]), the spreads are added up, and the sum is calibrated by conformal p-values. All of it is
-//! cross-fitted: a training session is scored by a model that has not seen it, so a threshold needs
-//! no label and no test data.
+//! ([`Conditional`]), the spreads are added up, and the sum is calibrated by conformal p-values.
+//! All of it is cross-fitted: a training session is scored by a model that has not seen it, so a
+//! threshold needs no label and no test data.
 
 use crate::conformal::{Conditional, Sized, Tail, cross_fit};
 use crate::prototype::Prototypes;

@@ -36,9 +36,10 @@ pub struct Judgement {
 impl Judge<'_> {
     /// Judges one token of one host.
     ///
-    /// Of an open-ended kind ([`TokenKind::is_open_ended`]) the surprise of something new is bounded
-    /// by how often this host, its fleet and the prior show anything new of that kind: a fresh
-    /// destination on a laptop is a daily affair, a fresh pair of programs on a server is not.
+    /// Of an open-ended kind ([`TokenKind::is_open_ended`]) the surprise of something new is
+    /// bounded by how often this host, its fleet and the prior show anything new of that kind: a
+    /// fresh destination on a laptop is a daily affair, a fresh pair of programs on a server is
+    /// not.
     pub fn judge(&self, host: &Host, kind: TokenKind, number: u64) -> Judgement {
         let sighting = self.fleet.sighting(&host.sketch, number, self.prior.chance(kind, number));
         let is_new = !host.has_shown(number);
@@ -95,7 +96,8 @@ mod tests {
         let judgement = Judgement { bits: 9.9, sighting, is_new: true };
         assert_eq!(
             counts(&judgement),
-            "this host has never done this in 80 hours; 0 of 41 others do; expected once in 1000 hours"
+            "this host has never done this in 80 hours; 0 of 41 others do; \
+             expected once in 1000 hours"
         );
         let sighting = Sighting { host_windows: (2, 80), fleet_hosts: (1, 42), chance: 0.025 };
         let told = counts(&Judgement { sighting, is_new: false, ..judgement });

@@ -3,8 +3,9 @@
 //! Nine in ten rule matches can be lost to one edit of the command line that changes nothing of
 //! what it does: a caret, a pair of quotes, another dash, a longer form of the same path. So a rule
 //! is not only asked of the line as it was logged but also of its canonical view: the words in
-//! lower case, each in one agreed form and in a frame that shows where it begins and ends. The same is
-//! done to the texts that a rule looks for ([`needle`]), so that both sides meet in the same form.
+//! lower case, each in one agreed form and in a frame that shows where it begins and ends. The same
+//! is done to the texts that a rule looks for ([`needle`]), so that both sides meet in the same
+//! form.
 //!
 //! | stage | file | undoes |
 //! |---|---|---|

@@ -15,8 +15,9 @@ const SHORT: &[(&str, &str)] = &[
     ("locals~1", "local settings"),
 ];
 
-/// The one form of a word with slashes: backslashes, none doubled, no detours, long names. Addresses
-/// of the web are treated alike: what a rule looks for may be a part that does not show what it is.
+/// The one form of a word with slashes: backslashes, none doubled, no detours, long names.
+/// Addresses of the web are treated alike: what a rule looks for may be a part that does not show
+/// what it is.
 pub(super) fn one_form(word: &str, marks: &mut Marks) -> String {
     let word = word.replace('/', "\\");
     let word = match word.strip_prefix("\\\\?\\").or_else(|| word.strip_prefix("\\\\.\\")) {

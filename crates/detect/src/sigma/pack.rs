@@ -334,23 +334,7 @@ impl Loader {
             self.refused.push(Refused { file, title, reason });
             Index::default()
         });
-        let by_kind = kinds
-            .all()
-            .iter()
-            .map(|kind| {
-                let holds: Vec<bool> = log_sources.iter().map(|rule| rule.holds(kind)).collect();
-                let held = || holds.iter().enumerate().filter(|(_, holds)| **holds);
-                OfKind {
-                    always: held()
-                        .filter_map(|(place, _)| u16::try_from(place).ok())
-                        .flat_map(|place| index.always(place).iter().copied())
-                        .collect(),
-                    words: held().any(|(place, _)| words.get(place) == Some(&true)),
-                    mapping: mapping::place(kind.mapping),
-                    log_sources: holds,
-                }
-            })
-            .collect();
+        let by_kind = by_kind(&kinds, &log_sources, &index, &words);
         let programs = programs.finish();
         let pack = Pack {
             rules,
@@ -418,6 +402,27 @@ fn grouping(compiler: &mut Compiler, correlations: &mut [Correlation]) -> Vec<Fi
         }
     }
     fields
+}
+
+/// What is known beforehand of each kind of event.
+fn by_kind(kinds: &Kinds, log_sources: &[LogSource], index: &Index, words: &[bool]) -> Vec<OfKind> {
+    kinds
+        .all()
+        .iter()
+        .map(|kind| {
+            let holds: Vec<bool> = log_sources.iter().map(|rule| rule.holds(kind)).collect();
+            let held = || holds.iter().enumerate().filter(|(_, holds)| **holds);
+            OfKind {
+                always: held()
+                    .filter_map(|(place, _)| u16::try_from(place).ok())
+                    .flat_map(|place| index.always(place).iter().copied())
+                    .collect(),
+                words: held().any(|(place, _)| words.get(place) == Some(&true)),
+                mapping: mapping::place(kind.mapping),
+                log_sources: holds,
+            }
+        })
+        .collect()
 }
 
 /// For each log source whether one of its rules looks for words in any field.

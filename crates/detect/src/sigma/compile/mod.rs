@@ -1,20 +1,24 @@
 //! From the tree that the parser gives to atoms and conditions.
 
+mod condition;
+mod modifiers;
+
 use std::collections::{BTreeMap, HashMap};
 
 use rsigma_parser::{
-    ConditionExpr, Detection, DetectionItem, Detections, Modifier, Quantifier, SelectorPattern,
-    SigmaString, SigmaValue, SpecialChar, StringPart,
+    Detection, DetectionItem, Detections, Modifier, SigmaString, SigmaValue, SpecialChar,
+    StringPart,
 };
 
 use crate::canonical::{self, Anchors};
 
-use super::atom::{Atom, Field, LazyRegex, Network, Order, Piece, Place, Tables, Test, TimePart};
-use super::encode::{Layout, base64, base64_at_offsets, windash};
+use super::atom::{Atom, Field, LazyRegex, Network, Order, Piece, Place, Tables, Test};
 use super::expr::Expr;
 use super::fields::{ANY, FieldInterner, FieldKind};
 use super::limits::{DEPTH_MAX, VALUES_MAX};
 use super::text::{Interner, TextId, fold};
+use condition::{all, any, condition_of};
+use modifiers::{Mods, encodings};
 
 /// Lists of the site by the name of their placeholder.
 pub(super) type Placeholders = BTreeMap<String, Vec<String>>;
@@ -35,52 +39,6 @@ pub(super) struct Compiler {
     loose_ids: HashMap<Vec<TextId>, (u32, u32)>,
     /// Lists of the site that the rule at hand needs and that were not given.
     pub missing: Vec<String>,
-}
-
-/// The modifiers of one item.
-#[derive(Clone, Copy)]
-struct Mods<'a>(&'a [Modifier]);
-
-impl Mods<'_> {
-    fn has(self, modifier: Modifier) -> bool {
-        self.0.contains(&modifier)
-    }
-
-    fn place(self, otherwise: Place) -> Place {
-        if self.has(Modifier::Contains) {
-            Place::Anywhere
-        } else if self.has(Modifier::StartsWith) {
-            Place::Start
-        } else if self.has(Modifier::EndsWith) {
-            Place::End
-        } else {
-            otherwise
-        }
-    }
-
-    fn order(self) -> Option<Order> {
-        [
-            (Modifier::Gt, Order::Greater),
-            (Modifier::Gte, Order::GreaterOrEqual),
-            (Modifier::Lt, Order::Less),
-            (Modifier::Lte, Order::LessOrEqual),
-        ]
-        .into_iter()
-        .find_map(|(modifier, order)| self.has(modifier).then_some(order))
-    }
-
-    fn time(self) -> Option<TimePart> {
-        [
-            (Modifier::Minute, TimePart::Minute),
-            (Modifier::Hour, TimePart::Hour),
-            (Modifier::Day, TimePart::Day),
-            (Modifier::Week, TimePart::Week),
-            (Modifier::Month, TimePart::Month),
-            (Modifier::Year, TimePart::Year),
-        ]
-        .into_iter()
-        .find_map(|(modifier, part)| self.has(modifier).then_some(part))
-    }
 }
 
 /// What one item is compiled with.
@@ -446,41 +404,6 @@ impl Compiler {
     }
 }
 
-/// The texts that modifiers of encoding make; `None` without such a modifier.
-fn encodings(string: &SigmaString, mods: Mods<'_>) -> Option<Vec<String>> {
-    let layout = if mods.has(Modifier::Wide) {
-        Layout::Utf16Le
-    } else if mods.has(Modifier::Utf16be) {
-        Layout::Utf16Be
-    } else if mods.has(Modifier::Utf16) {
-        Layout::Utf16
-    } else {
-        Layout::Utf8
-    };
-    let (base, offset) = (mods.has(Modifier::Base64), mods.has(Modifier::Base64Offset));
-    let dash = mods.has(Modifier::WindAsh);
-    if layout == Layout::Utf8 && !base && !offset && !dash {
-        return None;
-    }
-    let plain = string.as_plain().unwrap_or_else(|| string.original.clone());
-    let texts = if dash { windash(&plain) } else { vec![plain] };
-    Some(
-        texts
-            .iter()
-            .flat_map(|text| {
-                let bytes = layout.bytes(text);
-                if offset {
-                    base64_at_offsets(&bytes)
-                } else if base {
-                    vec![base64(&bytes)]
-                } else {
-                    vec![String::from_utf8_lossy(&bytes).into_owned()]
-                }
-            })
-            .collect(),
-    )
-}
-
 fn number(value: &SigmaValue) -> Result<f64, String> {
     match value {
         #[expect(clippy::cast_precision_loss, reason = "rules compare small numbers")]
@@ -490,69 +413,6 @@ fn number(value: &SigmaValue) -> Result<f64, String> {
             text.original.trim().parse().map_err(|_| format!("`{}` is no number", text.original))
         }
         SigmaValue::Bool(_) | SigmaValue::Null => Err("a number is compared with no number".into()),
-    }
-}
-
-fn all(mut parts: Vec<Expr>) -> Expr {
-    match parts.pop() {
-        Some(only) if parts.is_empty() => only,
-        last => {
-            parts.extend(last);
-            Expr::All(parts)
-        }
-    }
-}
-
-fn any(mut parts: Vec<Expr>) -> Expr {
-    match parts.pop() {
-        Some(only) if parts.is_empty() => only,
-        last => {
-            parts.extend(last);
-            Expr::Any(parts)
-        }
-    }
-}
-
-/// The condition over named detections.
-fn condition_of(
-    condition: &ConditionExpr,
-    named: &BTreeMap<&str, Expr>,
-    depth: usize,
-) -> Result<Expr, String> {
-    if depth > DEPTH_MAX {
-        return Err(format!("its condition nests deeper than {DEPTH_MAX}"));
-    }
-    let each = |parts: &[ConditionExpr]| -> Result<Vec<Expr>, String> {
-        parts.iter().map(|part| condition_of(part, named, depth + 1)).collect()
-    };
-    match condition {
-        ConditionExpr::And(parts) => Ok(all(each(parts)?)),
-        ConditionExpr::Or(parts) => Ok(any(each(parts)?)),
-        ConditionExpr::Not(part) => Ok(Expr::Not(Box::new(condition_of(part, named, depth + 1)?))),
-        ConditionExpr::Identifier(name) => named
-            .get(name.as_str())
-            .cloned()
-            .ok_or_else(|| format!("its condition names `{name}`, which is not there")),
-        ConditionExpr::Selector { quantifier, pattern } => {
-            let parts: Vec<Expr> = named
-                .iter()
-                .filter(|(name, _)| pattern.matches_detection_name(name))
-                .map(|(_, expr)| expr.clone())
-                .collect();
-            if parts.is_empty() {
-                let SelectorPattern::Pattern(pattern) = pattern else {
-                    return Err("its condition has nothing to choose from".to_owned());
-                };
-                return Err(format!("its condition names `{pattern}`, which is not there"));
-            }
-            Ok(match quantifier {
-                Quantifier::Any => any(parts),
-                Quantifier::All => all(parts),
-                Quantifier::Count(least) => {
-                    Expr::Count(u32::try_from(*least).unwrap_or(u32::MAX), parts)
-                }
-            })
-        }
     }
 }
 
