@@ -50,15 +50,7 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
     };
     match family {
         "tensorflow" => {
-            let known = TENSORFLOW.iter().find(|(op, ..)| *op == name);
-            let by_name = known.map(|(_, severity, what)| (*severity, *what)).or_else(|| {
-                let lower = name.to_lowercase();
-                ["pyfunc", "pycall", "shell", "system", "exec(", "eval("]
-                    .iter()
-                    .any(|word| lower.contains(word))
-                    .then_some((Severity::Medium, "is called like something that runs code"))
-            });
-            let (severity, what) = by_name?;
+            let (severity, what) = tensorflow(name)?;
             opinion(
                 "graph.tensorflow_op",
                 severity,
@@ -122,6 +114,18 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
         ),
         _ => None,
     }
+}
+
+/// How much a TensorFlow operation weighs, and what it does when it runs.
+fn tensorflow(name: &str) -> Option<(Severity, &'static str)> {
+    let known = TENSORFLOW.iter().find(|(op, ..)| *op == name);
+    known.map(|(_, severity, what)| (*severity, *what)).or_else(|| {
+        let lower = name.to_lowercase();
+        ["pyfunc", "pycall", "shell", "system", "exec(", "eval("]
+            .iter()
+            .any(|word| lower.contains(word))
+            .then_some((Severity::Medium, "is called like something that runs code"))
+    })
 }
 
 #[cfg(test)]

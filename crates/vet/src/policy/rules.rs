@@ -149,7 +149,19 @@ pub fn program(kind: &str, found: &Found) -> Opinion {
 
 /// Judges an oddity by its id.
 pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
-    let (severity, reason) = match id {
+    let (severity, reason) =
+        pickle_oddity(id).or_else(|| zip_oddity(id)).or_else(|| content_oddity(id))?;
+    let next = match severity {
+        Severity::High => REFUSE,
+        Severity::Unknown => UNREAD,
+        _ => LOOK,
+    };
+    Some(Opinion::new(id, severity, reason, detail, next))
+}
+
+/// What an oddity of a pickle weighs and means.
+fn pickle_oddity(id: &str) -> Option<(Severity, &'static str)> {
+    Some(match id {
         "pickle.nested" => (Severity::Medium, "A pickle is hidden in the bytes of another pickle."),
         "pickle.encoded" => (Severity::High, "An encoded text hides something that can be run."),
         "pickle.behind" => {
@@ -171,6 +183,13 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
         "pickle.long_trailer" => {
             (Severity::Note, "What stands far behind the pickle was not looked at.")
         }
+        _ => return None,
+    })
+}
+
+/// What an oddity of a zip archive weighs and means.
+fn zip_oddity(id: &str) -> Option<(Severity, &'static str)> {
+    Some(match id {
         "zip.name_mismatch" => (
             Severity::Medium,
             "The archive gives one member two names: what is checked may not be what is loaded.",
@@ -191,6 +210,13 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
         }
         "zip.no_end" => (Severity::Unknown, "The archive has no end record."),
         "zip.prefix" => (Severity::Note, "Something stands before the archive."),
+        _ => return None,
+    })
+}
+
+/// What an oddity of anything else weighs and means.
+fn content_oddity(id: &str) -> Option<(Severity, &'static str)> {
+    Some(match id {
         "container.wrong_member" => {
             (Severity::Medium, "A model archive carries a file that no model needs.")
         }
@@ -223,13 +249,7 @@ pub fn odd(id: &str, detail: &str) -> Option<Opinion> {
         "r.promise" => (Severity::High, "It holds a promise that runs a command when it is used."),
         "hidden_text" => (Severity::Medium, "It holds characters that people do not see."),
         _ => return None,
-    };
-    let next = match severity {
-        Severity::High => REFUSE,
-        Severity::Unknown => UNREAD,
-        _ => LOOK,
-    };
-    Some(Opinion::new(id, severity, reason, detail, next))
+    })
 }
 
 /// Whether a text is worth being judged as a template.
