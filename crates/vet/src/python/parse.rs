@@ -145,7 +145,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn operand(&mut self) -> Expr {
+    /// Passes over signs and words before an operand that leave what is known of it as it is.
+    fn skip_prefixes(&mut self) {
         while let Some(token) = self.peek() {
             let prefix = match token {
                 Token::Mark("-" | "~" | "*" | "**" | "+" | "@" | "!") => true,
@@ -159,6 +160,10 @@ impl<'a> Parser<'a> {
             }
             self.at += 1;
         }
+    }
+
+    fn operand(&mut self) -> Expr {
+        self.skip_prefixes();
         let mut value = match self.peek() {
             Some(Token::Name(word)) if word == "lambda" => {
                 self.at += 1;
