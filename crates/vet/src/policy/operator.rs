@@ -50,12 +50,8 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
     };
     match family {
         "tensorflow" => {
-            let (severity, what) = tensorflow(name)?;
-            opinion(
-                "graph.tensorflow_op",
-                severity,
-                format!("The graph has the operation `{name}`, which {what} when it runs."),
-            )
+            let (severity, reason) = tensorflow(name)?;
+            opinion("graph.tensorflow_op", severity, reason)
         }
         "onnx" => opinion(
             "graph.onnx_python",
@@ -116,15 +112,18 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
     }
 }
 
-/// How much a TensorFlow operation weighs, and what it does when it runs.
-fn tensorflow(name: &str) -> Option<(Severity, &'static str)> {
+/// How much a TensorFlow operation weighs, and why.
+fn tensorflow(name: &str) -> Option<(Severity, String)> {
     let known = TENSORFLOW.iter().find(|(op, ..)| *op == name);
-    known.map(|(_, severity, what)| (*severity, *what)).or_else(|| {
+    let known = known.map(|(_, severity, what)| (*severity, *what)).or_else(|| {
         let lower = name.to_lowercase();
         ["pyfunc", "pycall", "shell", "system", "exec(", "eval("]
             .iter()
             .any(|word| lower.contains(word))
             .then_some((Severity::Medium, "is called like something that runs code"))
+    });
+    known.map(|(severity, what)| {
+        (severity, format!("The graph has the operation `{name}`, which {what} when it runs."))
     })
 }
 
