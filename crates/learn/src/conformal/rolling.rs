@@ -88,7 +88,8 @@ mod tests {
         for _ in 0..CALIBRATION_SCORES_MAX {
             rolling.add(1.0);
         }
-        assert!(rolling.p_value(5.0) < 0.001);
+        assert!(rolling.p_value(5.0) > 0.001, "a few bits more are no sensation");
+        assert!(rolling.p_value(90.0) < 0.001);
         for _ in 0..CALIBRATION_SCORES_MAX {
             rolling.add(9.0);
         }
@@ -99,7 +100,7 @@ mod tests {
     fn a_new_site_borrows_and_an_old_one_does_not() {
         let mut rolling = Rolling::borrowing(&[10.0; 2_000]);
         assert!(rolling.p_value(5.0) > 0.99);
-        assert!(rolling.p_value(11.0) < 0.001);
+        assert!(rolling.p_value(90.0) < 0.001);
         for _ in 0..CALIBRATION_SCORES_MAX {
             rolling.add(1.0);
         }
