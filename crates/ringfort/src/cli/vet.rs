@@ -52,7 +52,6 @@ fn args(command: Command) -> Command {
             Arg::new("sarif")
                 .long("sarif")
                 .action(ArgAction::SetTrue)
-                .conflicts_with("json")
                 .help("Print one SARIF 2.1.0 document"),
         )
         .arg(
