@@ -328,8 +328,11 @@ fn in_scope(path: &Path, ours: &BTreeSet<PathBuf>) -> bool {
     ours.contains(path) || path.starts_with("var/lib/dpkg")
 }
 
+/// The folder of the cache that the dynamic linker makes anew whenever a library changes.
+const LINKER_CACHE: &str = "var/cache/ldconfig";
+
 /// Folders of ours of which nothing but the time differs: dpkg unpacks beside a file that it then
-/// leaves as it was.
+/// leaves as it was, and the linker's cache is written beside itself.
 fn only_times(ours: &BTreeSet<PathBuf>, before: &Index, now: &Index) -> BTreeSet<PathBuf> {
     let only_time = |folder: &&Path| match (before.get(*folder), now.get(*folder)) {
         (Some(old), Some(new)) => {
@@ -339,7 +342,9 @@ fn only_times(ours: &BTreeSet<PathBuf>, before: &Index, now: &Index) -> BTreeSet
         }
         _ => false,
     };
-    ours.iter().filter_map(|path| path.parent()).filter(only_time).map(Path::to_path_buf).collect()
+    let folders = ours.iter().filter_map(|path| path.parent());
+    let folders = folders.chain([Path::new(LINKER_CACHE)]);
+    folders.filter(only_time).map(Path::to_path_buf).collect()
 }
 
 fn manifest(
