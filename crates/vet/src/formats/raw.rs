@@ -35,11 +35,22 @@ fn read(item: &Item<'_>, facts: &mut Facts) {
     if item.bytes.size() == 0 {
         return;
     }
-    if facts.depth() == 0 {
+    if facts.depth() == 0 && !is_text(item) {
         let detail = format!("{} bytes of no known format", item.bytes.size());
         facts.note(Fact::Odd { id: "opaque", detail });
     }
     search(item, facts);
+}
+
+/// Whether it begins as plain text does: there is no format behind that could not be read.
+fn is_text(item: &Item<'_>) -> bool {
+    let Ok(window) = read_up_to(item.bytes, 0, 4096) else { return false };
+    let valid = match std::str::from_utf8(&window) {
+        Ok(_) => true,
+        // A character may be cut at the window's end.
+        Err(error) => error.error_len().is_none(),
+    };
+    valid && !window.iter().any(|b| *b < 0x20 && !matches!(b, b'\n' | b'\r' | b'\t' | 0x0c))
 }
 
 /// Searches for programs and for texts that hold commands.
@@ -90,7 +101,8 @@ pub(crate) mod tests {
     #[test]
     fn commands_in_unknown_data_are_found() {
         let [weights, command] = &samples()[..] else { panic!() };
-        assert_eq!(vet("x.bin", weights).verdict, Verdict::NothingFound);
+        assert_eq!(vet("x.bin", weights).verdict, Verdict::Unknown);
+        assert_eq!(vet("x.txt", &b"words of people\n".to_vec()).verdict, Verdict::NothingFound);
         assert_eq!(vet("x.bin", command).verdict, Verdict::Suspicious);
     }
 }

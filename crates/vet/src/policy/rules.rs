@@ -237,7 +237,7 @@ fn content_oddity(id: &str) -> Option<(Severity, &'static str)> {
         "bomb" => (Severity::Medium, "It unpacks to far more than it should."),
         "device" => (Severity::Medium, "The archive makes a device file."),
         "opaque" => (
-            Severity::Note,
+            Severity::Unknown,
             "It is of no format that is known here: only embedded programs, pickles and commands \
              were looked for.",
         ),
