@@ -1,5 +1,7 @@
 //! What several verbs share.
 
+pub mod detected;
+
 use std::path::PathBuf;
 
 use clap::{Arg, value_parser};

@@ -71,6 +71,34 @@ pub fn unprivileged(args: &[&str], uid: Option<u32>) -> io::Result<Child> {
     command.spawn()
 }
 
+/// Starts the watcher of logs. With `after` (even an empty one) the systemd journal is read to it,
+/// from that cursor on; both children are returned, and the watcher's standard output.
+pub fn watcher(
+    args: &[&OsStr],
+    after: Option<&str>,
+) -> io::Result<(Child, Option<Child>, ChildStdout)> {
+    let mut journal = match after {
+        None => None,
+        Some(cursor) => {
+            let mut command = clean("journalctl");
+            command.args(["--follow", "--no-tail", "--output=export", "--quiet"]);
+            if cursor.is_empty() {
+                command.arg("--since=-7d");
+            } else {
+                command.arg(format!("--after-cursor={cursor}"));
+            }
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+            Some(command.spawn()?)
+        }
+    };
+    let mut command = clean(THIS_PROGRAM);
+    let input = journal.as_mut().and_then(|journal| journal.stdout.take());
+    command.arg("watch").args(args).stdin(input.map_or_else(Stdio::null, Stdio::from));
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    Ok((child, journal, stdout))
+}
+
 /// A worker that has its job and works.
 struct Working {
     child: Child,

@@ -38,6 +38,13 @@ pub enum FindingKind {
         /// What it is about, such as a path.
         subject: String,
     },
+    /// Something that a host did, which a rule knows or which is unlike everything before.
+    Behaviour {
+        /// The detected case that it belongs to: 16 hexadecimal digits.
+        case: String,
+        /// What was done, in the words of the rule or of the detector.
+        what: String,
+    },
     /// Something that was looked at and could not be understood.
     NotUnderstood {
         /// What it is about, such as a path.

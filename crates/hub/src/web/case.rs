@@ -175,6 +175,7 @@ fn subject(finding: &Finding) -> Markup {
         FindingKind::Configuration { check, subject } => html! {
             (Foreign(check)) ": " (Foreign(subject))
         },
+        FindingKind::Behaviour { what, .. } => html! { (Foreign(what)) },
         FindingKind::NotUnderstood { subject } => html! { (Foreign(subject)) },
         _ => html! { "something that this version does not know" },
     }

@@ -159,7 +159,11 @@ fn consider(advice: &mut Advice, package: &Package, json: &[u8]) {
             advice.take(package, match_rustsec(package, &rustsec));
         }
         // Debian's own lists inform people; versions are told from changelogs and from OSV.
-        Ok(StoredAdvisory::DebianAdvisory(_) | StoredAdvisory::DebianTracker(_)) => {}
+        Ok(
+            StoredAdvisory::DebianAdvisory(_)
+            | StoredAdvisory::DebianTracker(_)
+            | StoredAdvisory::SigmaRules(_),
+        ) => {}
         Err(error) => advice.take(
             package,
             MatchResult::Unknown { reason: format!("an advisory does not read: {error}") },

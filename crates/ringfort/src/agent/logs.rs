@@ -8,9 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sources::limits::{FOLDER_ENTRIES_MAX, WALK_DEPTH_MAX, WALK_FILES_MAX};
 use sources::log::open::{FileReport, read_file};
 use sources::log::{Context, LogSource, Record};
+
+use super::detecting::in_order::InOrder;
+use super::detecting::{DetectJob, Pipeline, RulesReport, rules};
 
 /// The longest line that a worker says: one record, both views of it.
 pub const LINE_BYTES_MAX: u64 = 64 << 20;
@@ -31,6 +35,9 @@ pub struct LogsJob {
     /// Whether the records themselves are wanted.
     #[serde(default)]
     pub events: bool,
+    /// What to detect with, if cases are wanted.
+    #[serde(default)]
+    pub detect: Option<DetectJob>,
 }
 
 /// One line of what the worker says.
@@ -56,6 +63,14 @@ pub enum LogLine {
     File(FileReport),
     /// Something could not be looked at.
     Gap(String),
+    /// The rules that are matched.
+    Rules(RulesReport),
+    /// How many records there are, before they are judged.
+    Judging(u64),
+    /// A case, as `detect::DetectedCase` serialises.
+    Case(Value),
+    /// How the alert budget was spent, as `detect::BudgetReport` serialises.
+    Budget(Value),
 }
 
 /// Reads everything, and says it.
@@ -64,10 +79,38 @@ pub fn read(job: &LogsJob, out: &mut dyn Write) -> io::Result<()> {
     for path in &job.paths {
         walk(path, 0, &mut files, out)?;
     }
-    for path in files {
-        read_one(&path, job, out)?;
+    let Some(detect) = &job.detect else {
+        return files.iter().try_for_each(|path| read_one(path, job, None, out));
+    };
+    let (rules, report) = rules::read(&detect.rules);
+    say(&LogLine::Rules(report), out)?;
+    let mut records = InOrder::new(&detect.spill_dir);
+    files.iter().try_for_each(|path| read_one(path, job, Some(&mut records), out))?;
+    judge(detect, Pipeline::new(detect, rules), records, out)
+}
+
+/// Judges all records, in the order of time.
+fn judge(
+    job: &DetectJob,
+    mut pipeline: Pipeline,
+    records: InOrder<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if records.left_out > 0 {
+        let left_out = records.left_out;
+        gap(format!("{left_out} records were too many and are not judged"), out)?;
     }
-    Ok(())
+    let mut judged = 0_u64;
+    records.each(&mut |source, record| {
+        pipeline.take(source, &record);
+        judged += 1;
+        if judged.is_multiple_of(PROGRESS_RECORDS) {
+            say(&LogLine::Judging(judged), out)
+        } else {
+            Ok(())
+        }
+    })?;
+    pipeline.finish(job.all, &mut |line| say(&line, out))
 }
 
 fn say(line: &LogLine, out: &mut dyn Write) -> io::Result<()> {
@@ -120,7 +163,12 @@ fn walk(
     paths.iter().try_for_each(|path| walk(path, depth + 1, files, out))
 }
 
-fn read_one(path: &Path, job: &LogsJob, out: &mut dyn Write) -> io::Result<()> {
+fn read_one(
+    path: &Path,
+    job: &LogsJob,
+    mut in_order: Option<&mut InOrder<'_>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let name = path.display().to_string();
     let file = match File::open(path) {
         Ok(file) => file,
@@ -137,8 +185,17 @@ fn read_one(path: &Path, job: &LogsJob, out: &mut dyn Write) -> io::Result<()> {
     };
     let mut records = 0_u64;
     let mut broken = Ok(());
-    let mut sink = |source: &'static LogSource, record: Record| {
+    let mut sink = |source: &'static LogSource, mut record: Record| {
         records += 1;
+        if record.time_ms == 0 {
+            record.time_ms = context.modified_ms;
+        }
+        if let Some(in_order) = &mut in_order {
+            broken = in_order.add(source.name, &record);
+        }
+        if broken.is_err() {
+            return ControlFlow::Break(());
+        }
         if job.events {
             let line = LogLine::Event { source: source.name.to_owned(), record: Box::new(record) };
             broken = say(&line, out);
@@ -194,7 +251,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("access.log");
         std::fs::write(&path, LINE).unwrap();
-        let job = LogsJob { paths: vec![path], events: true, host: "w".into(), utc_offset_s: 0 };
+        let job =
+            LogsJob { paths: vec![path], events: true, host: "w".into(), ..LogsJob::default() };
         let said = lines(&job);
         let LogLine::Event { source, record } = &said[0] else { panic!("{said:?}") };
         assert_eq!((source.as_str(), record.host.as_str()), ("web_access", "w"));

@@ -15,6 +15,7 @@ pub mod advisories;
 pub mod cases;
 pub mod changelogs;
 pub mod confine;
+pub mod detecting;
 pub mod events;
 pub mod executor;
 pub mod inventory;

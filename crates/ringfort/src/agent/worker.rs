@@ -60,8 +60,11 @@ pub fn run() -> Result<(), Failure> {
             serde_json::to_vec(&changelogs::read(job))
         }
         Job::Logs(job) => {
-            let read: Vec<&Path> = job.paths.iter().map(PathBuf::as_path).collect();
-            hold(&Allowed { read: &read, write: &[], look_at_processes: false })?;
+            let rules = job.detect.iter().flat_map(|detect| &detect.rules);
+            let read: Vec<&Path> = job.paths.iter().chain(rules).map(PathBuf::as_path).collect();
+            let write: Vec<&Path> =
+                job.detect.iter().map(|detect| detect.spill_dir.as_path()).collect();
+            hold(&Allowed { read: &read, write: &write, look_at_processes: false })?;
             return logs::read(job, &mut std::io::stdout().lock())
                 .or_hint("nobody takes the result", help);
         }

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use spine::Clock as _;
 
+use crate::agent::detecting::relay;
 use crate::agent::events::Recorder;
 use crate::agent::live::LiveFacts;
-use crate::agent::session::{Session, Wanted, live_file};
+use crate::agent::session::{Session, Wanted, live_file, open_state};
 use crate::agent::worker;
 use crate::cli_support::case_line;
 use crate::context::{Context, inert};
@@ -76,6 +78,7 @@ fn wait(context: &Context, events: &mut Option<Recorder>, scanned: Option<System
     while begun.elapsed() < interval {
         std::thread::sleep(PAUSE);
         record(context, events, Recorder::tick);
+        take_detected(context);
         let now = changed_at(&live);
         if now.is_some() && now != seen {
             // Left by `ringfort up`, which may look at all processes.
@@ -95,6 +98,22 @@ fn wait(context: &Context, events: &mut Option<Recorder>, scanned: Option<System
             return;
         }
         before = database;
+    }
+}
+
+/// Takes in what the watcher of logs found.
+fn take_detected(context: &Context) {
+    let data_dir = &context.config.data_dir;
+    if relay::folder(data_dir).read_dir().is_ok_and(|mut files| files.next().is_some()) {
+        match open_state(data_dir) {
+            Ok(state) => {
+                let taken = relay::take_in(data_dir, &state, host::host_id(), SystemClock.now_ms());
+                if taken > 0 {
+                    context.print(format!("{taken} cases of behaviour: ringfort cases"));
+                }
+            }
+            Err(failure) => tell_failure(context, &failure),
+        }
     }
 }
 

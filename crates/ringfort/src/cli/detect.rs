@@ -6,23 +6,35 @@
 //! archives. The source of each file is told by its content. They are read in a process without
 //! rights.
 //!
-//! For each source it prints how many files and records there are, and how many records could not
-//! be read. `--events` prints the records instead, one JSON object a line: `source`, `time_ms`,
-//! `host`, `class_uid`, `ocsf` (the OCSF view) and `raw` (the source's own fields).
+//! What comes out are the few cases that are worth reading: known behaviour by Sigma rules, and what
+//! is unlike everything that these hosts did before, in one score, under one budget of cases a day.
+//! Each has a timeline, who takes part, ATT&CK techniques, evidence, and an explanation made of
+//! counts. `--json` prints one case a line. `--all` adds what was withheld, and why.
 //!
-//! Detection itself is not part of this version of the verb: nothing here says that the logs are
-//! harmless. A file that no source knows, that could not be read to its end, or of which more than
-//! one record in a thousand is broken, is named, and the exit code is then 4.
+//! Rules come from the feed `sigma` (`ringfort feeds sync`), or from `--rules`; without any, only
+//! learned behaviour speaks, and a recording of an hour or two is too short to learn from.
+//!
+//! `--events` prints the records instead, one JSON object a line: `source`, `time_ms`, `host`,
+//! `class_uid`, `ocsf` (the OCSF view) and `raw` (the source's own fields). `--sources` prints only
+//! how many files and records of each source there are, and how many could not be read.
+//!
+//! The exit code is 1 if there are cases. A file that no source knows, that could not be read to
+//! its end, or of which more than one record in a thousand is broken, is named, and the exit code
+//! is then 4: nothing is said of what was not read.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
+use serde_json::Value;
 use sources::log::open::FileReport;
 
+use crate::agent::detecting::{DetectJob, rules::unpack_feed};
 use crate::agent::logs::{LogLine, LogsJob};
 use crate::agent::worker;
+use crate::cli_support::detected;
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::verbs::Verb;
@@ -30,7 +42,7 @@ use crate::verbs::Verb;
 /// The verb.
 pub const VERB: Verb = Verb {
     name: "detect",
-    about: "Read files of logs and show what is in them",
+    about: "Find the few cases in files of logs that are worth reading",
     hidden: false,
     args,
     run,
@@ -63,6 +75,48 @@ fn args(command: Command) -> Command {
                 .help("Print the records, one JSON object a line"),
         )
         .arg(
+            Arg::new("sources")
+                .long("sources")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("events")
+                .help("Print only what was read, and judge nothing"),
+        )
+        .arg(
+            Arg::new("rules")
+                .long("rules")
+                .action(ArgAction::Append)
+                .value_name("PATH")
+                .value_parser(value_parser!(PathBuf))
+                .help("Sigma rules: a file, a folder or an archive [default: the feed `sigma`]"),
+        )
+        .arg(
+            Arg::new("no-rules")
+                .long("no-rules")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("rules")
+                .help("Judge by learned behaviour alone"),
+        )
+        .arg(
+            Arg::new("all")
+                .long("all")
+                .action(ArgAction::SetTrue)
+                .help("Also print cases that are withheld, with the reason"),
+        )
+        .arg(
+            Arg::new("cases-a-day")
+                .long("cases-a-day")
+                .value_name("N")
+                .value_parser(value_parser!(u32).range(1..=1_000))
+                .help("Show so many cases a day at most [default: 1]"),
+        )
+        .arg(
+            Arg::new("site")
+                .long("site")
+                .value_name("NAME")
+                .default_value("recording")
+                .help("The site whose logs they are"),
+        )
+        .arg(
             Arg::new("host")
                 .long("host")
                 .value_name("NAME")
@@ -78,50 +132,129 @@ fn args(command: Command) -> Command {
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
-    let job = job(matches)?;
+    let spill = SpillDir::new()?;
+    let job = job(matches, context, &spill)?;
+    let judges = job.detect.is_some();
     let mut seen = Seen::default();
     context.progress(format!("reading {} paths", job.paths.len()));
     worker::logs(job, &mut |line| {
-        match line {
-            LogLine::Progress { name, records } => {
-                context.progress(inert(&format!("{name}: {records} records")));
-            }
-            LogLine::Event { source, record } => {
-                let event = EventLine { source: &source, record: &record };
-                context
-                    .print_json(&event)
-                    .map_err(|failure| std::io::Error::other(failure.message))?;
-            }
-            LogLine::File(report) => seen.file(report),
-            LogLine::Gap(text) => seen.gaps.push(text),
-        }
-        Ok(())
+        take(line, context, &mut seen).map_err(|failure| std::io::Error::other(failure.message))
     })?;
-    seen.show(context, matches.get_flag("events"))?;
+    seen.show(context, judges, matches.get_flag("events"))?;
     Ok(seen.exit())
 }
 
-fn job(matches: &ArgMatches) -> Result<LogsJob, Failure> {
-    let given = matches.get_many::<PathBuf>("paths").into_iter().flatten();
-    let paths = given
-        .map(|path| {
-            // Links that a person names are followed, and the worker may see what they lead to.
-            std::fs::canonicalize(path)
-                .or_hint(format!("`{}` cannot be read", path.display()), "check the path")
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+/// Takes one line of what the worker says.
+fn take(line: LogLine, context: &Context, seen: &mut Seen) -> Result<(), Failure> {
+    match line {
+        LogLine::Progress { name, records } => {
+            context.progress(inert(&format!("{name}: {records} records")));
+        }
+        LogLine::Judging(records) => context.progress(format!("{records} records judged")),
+        LogLine::Event { source, record } => {
+            context.print_json(&EventLine { source: &source, record: &record })?;
+        }
+        LogLine::File(report) => seen.file(report),
+        LogLine::Gap(text) => seen.gaps.push(text),
+        LogLine::Rules(report) => {
+            seen.gaps.extend(report.unreadable);
+            context.progress(format!("{} rules are matched", report.rules));
+            if let Some(first) = report.first_refused {
+                let refused = report.refused;
+                context.warn(inert(&format!("{refused} rules cannot be used, such as {first}")));
+            }
+        }
+        LogLine::Case(case) => {
+            seen.cases += 1;
+            seen.shown += usize::from(case.get("withheld").is_none());
+            if context.json {
+                context.print_json(&case)?;
+            } else {
+                detected::case_lines(&case).iter().for_each(|line| context.print(inert(line)));
+            }
+        }
+        LogLine::Budget(budget) => seen.budget = Some(budget),
+    }
+    Ok(())
+}
+
+fn job(matches: &ArgMatches, context: &Context, spill: &SpillDir) -> Result<LogsJob, Failure> {
+    let paths = real_paths(matches, "paths")?;
     let utc_offset_s = match matches.get_one::<String>("zone") {
         None => 0,
         Some(zone) => offset_s(zone).ok_or_else(|| {
             Failure::usage(format!("`{zone}` is no zone"), "write it like `+02:00` or `-0500`")
         })?,
     };
-    Ok(LogsJob {
-        paths,
-        host: matches.get_one::<String>("host").cloned().unwrap_or_default(),
-        utc_offset_s,
-        events: matches.get_flag("events"),
-    })
+    let events = matches.get_flag("events");
+    let detect = if events || matches.get_flag("sources") {
+        None
+    } else {
+        Some(DetectJob {
+            rules: rules(matches, context, spill)?,
+            site: matches.get_one::<String>("site").cloned().unwrap_or_default(),
+            cases_a_day_max: matches.get_one("cases-a-day").copied(),
+            all: matches.get_flag("all"),
+            spill_dir: spill.0.clone(),
+        })
+    };
+    let host = matches.get_one::<String>("host").cloned().unwrap_or_default();
+    Ok(LogsJob { paths, host, utc_offset_s, events, detect })
+}
+
+/// Paths that a person named. Links are followed, and the worker may see what they lead to.
+fn real_paths(matches: &ArgMatches, name: &str) -> Result<Vec<PathBuf>, Failure> {
+    let given = matches.get_many::<PathBuf>(name).into_iter().flatten();
+    given
+        .map(|path| {
+            std::fs::canonicalize(path)
+                .or_hint(format!("`{}` cannot be read", path.display()), "check the path")
+        })
+        .collect()
+}
+
+/// Where the rules are.
+fn rules(
+    matches: &ArgMatches,
+    context: &Context,
+    spill: &SpillDir,
+) -> Result<Vec<PathBuf>, Failure> {
+    let named = real_paths(matches, "rules")?;
+    if !named.is_empty() || matches.get_flag("no-rules") {
+        return Ok(named);
+    }
+    if let Some(feed) = unpack_feed(&context.config.data_dir, &spill.0)? {
+        return Ok(vec![feed]);
+    }
+    context.warn(
+        "there are no Sigma rules: only learned behaviour is judged; \
+         get them with `ringfort feeds sync`, or name a folder with `--rules`",
+    );
+    Ok(Vec::new())
+}
+
+/// A folder for what does not fit into memory, which goes when the verb ends.
+struct SpillDir(PathBuf);
+
+impl SpillDir {
+    fn new() -> Result<Self, Failure> {
+        let help = "set TMPDIR to a folder with room";
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).or_hint("there is no randomness", help)?;
+        let dir = std::env::temp_dir().join(format!("ringfort-detect-{}", hex::encode(random)));
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&dir)
+            .or_hint("no temporary folder can be made", help)?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for SpillDir {
+    fn drop(&mut self) {
+        // A leftover in the temporary folder harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// `+02:00`, `-0500` or `Z`, in seconds.
@@ -167,6 +300,10 @@ struct Seen {
     /// Places of broken records, for people.
     broken: Vec<String>,
     gaps: Vec<String>,
+    /// Cases that were printed, and how many of them are not withheld.
+    cases: usize,
+    shown: usize,
+    budget: Option<Value>,
 }
 
 impl Seen {
@@ -195,22 +332,25 @@ impl Seen {
         self.incomplete.extend(why.map(|why| (report.name, why)));
     }
 
-    fn show(&self, context: &Context, events: bool) -> Result<(), Failure> {
+    fn show(&self, context: &Context, judges: bool, events: bool) -> Result<(), Failure> {
         for (source, sum) in &self.sources {
             let line = format!(
                 "{source:<18}{:>8} files{:>12} records{:>9} not read",
                 sum.files, sum.records, sum.bad
             );
-            match (context.json, events) {
+            match (context.json, judges || events) {
                 (_, true) => context.progress(line),
                 (true, false) => context.print_json(&SourceLine { source, sum })?,
                 (false, false) => context.print(line),
             }
         }
         for (name, why) in &self.incomplete {
-            if context.json && !events {
+            if context.json && !judges && !events {
                 context.print_json(&serde_json::json!({ "file": name, "unknown": why }))?;
             }
+        }
+        if judges {
+            self.show_verdict(context);
         }
         for (name, why) in self.incomplete.iter().take(NAMED_MAX) {
             context.warn(inert(&format!("{name}: {why}")));
@@ -230,8 +370,22 @@ impl Seen {
         Ok(())
     }
 
+    /// What came of it, for people.
+    fn show_verdict(&self, context: &Context) {
+        let withheld = self.budget.as_ref().map_or(0, detected::withheld);
+        let text = match (self.shown, withheld) {
+            (0, 0) => "no case: nothing in these records stands out".to_owned(),
+            (0, _) => format!("no case is shown; {withheld} are withheld (`--all` prints them)"),
+            (shown, 0) => format!("{shown} cases"),
+            (shown, _) => format!("{shown} cases; {withheld} are withheld (`--all` prints them)"),
+        };
+        if context.json { context.progress(text) } else { context.print(text) }
+    }
+
     fn exit(&self) -> Exit {
-        if self.incomplete.is_empty() && self.gaps.is_empty() { Exit::Done } else { Exit::Unknown }
+        let whole = self.incomplete.is_empty() && self.gaps.is_empty();
+        let read = if whole { Exit::Done } else { Exit::Unknown };
+        read.and(if self.shown > 0 { Exit::Findings } else { Exit::Done })
     }
 }
 

@@ -1,22 +1,26 @@
 //! Starts ringfort on this machine.
 //!
-//! As root four parts run: this one, which watches over the others; the executor, which alone may
+//! As root five parts run: this one, which watches over the others; the executor, which alone may
 //! change the machine and decides everything again for itself; the agent, an unprivileged user that
 //! scans; and the hub, also unprivileged, which shows a page and prints its address with a link
-//! that signs in once (`--no-page` leaves it out). Without root ringfort observes, and says so.
+//! that signs in once (`--no-page` leaves it out). A watcher that may only read follows the
+//! logs of this host (`--no-logs` leaves it out). Without root ringfort observes, and says so.
 //! `Ctrl-C` ends all of them; nothing is left running.
 //!
 //! The first cases are shown from what is already on the machine; fresh package metadata and the
 //! changelogs of waiting updates stream in after that.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::ffi::OsStr;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use durable::{Files as _, StdFiles};
 
+use crate::agent::detecting::{live::cursor, relay, rules::unpack_feed};
 use crate::agent::session::{agent_dir, give_to_agent, live_file};
 use crate::agent::worker;
 use crate::client::socket_path;
@@ -47,12 +51,15 @@ fn args(command: Command) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Show no page in a browser"),
         )
+        .arg(Arg::new("no-logs").long("no-logs").action(ArgAction::SetTrue).help("Follow no logs"))
         .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
 }
 
 struct Part {
     name: &'static str,
     child: Child,
+    /// What feeds it, and ends with it.
+    feeder: Option<Child>,
     since: Instant,
     restarts: u32,
 }
@@ -80,6 +87,9 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     }
     let once = matches.get_flag("once");
     parts.push(start_agent(context, root, once)?);
+    if !once && !matches.get_flag("no-logs") {
+        parts.push(start_watcher(context)?);
+    }
     if !once && !matches.get_flag("no-page") {
         parts.push(start_hub(context, root)?);
     }
@@ -90,7 +100,7 @@ fn start(name: &'static str, context: &Context, socket: &Path) -> Result<Part, F
     let config = context.config_file.as_deref();
     let child = spawn::executor_listening(&context.config.data_dir, config, socket)
         .or_hint(format!("cannot start the {name}"), "check that the program file can be run")?;
-    Ok(Part { name, child, since: Instant::now(), restarts: 0 })
+    Ok(Part { name, child, feeder: None, since: Instant::now(), restarts: 0 })
 }
 
 fn start_agent(context: &Context, root: bool, once: bool) -> Result<Part, Failure> {
@@ -123,7 +133,44 @@ fn start_unprivileged(
         format!("cannot start the {name}"),
         "the program file must be readable for everybody",
     )?;
-    Ok(Part { name, child, since: Instant::now(), restarts: 0 })
+    Ok(Part { name, child, feeder: None, since: Instant::now(), restarts: 0 })
+}
+
+/// Starts the watcher of logs, with the rules of the feed and, where there is one, the journal.
+fn start_watcher(context: &Context) -> Result<Part, Failure> {
+    let help = "check the disk and its permissions; `--no-logs` leaves the logs alone";
+    let data_dir = &context.config.data_dir;
+    let dir = data_dir.join("watch");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .or_hint("there is no folder for what is learned", help)?;
+    let unpacked = dir.join("feed");
+    let _ = std::fs::remove_dir_all(&unpacked); // Of the last run, if there is one.
+    std::fs::create_dir_all(&unpacked).or_hint("the rules cannot be unpacked", help)?;
+    let rules = unpack_feed(data_dir, &unpacked)?;
+    let mut args = vec![OsStr::new("--dir"), dir.as_os_str()];
+    if let Some(rules) = &rules {
+        args.extend([OsStr::new("--rules"), rules.as_os_str()]);
+    }
+    let after = has_journal().then(|| cursor(&dir).unwrap_or_default());
+    if after.is_some() {
+        args.push(OsStr::new("--journal"));
+    }
+    let started = spawn::watcher(&args, after.as_deref());
+    let (child, feeder, said) = started.or_hint("cannot start the watcher of logs", help)?;
+    let heard = context.heard_by(Arc::new(|text: &str| eprintln!("logs: {text}")));
+    let data_dir = data_dir.clone();
+    std::thread::spawn(move || relay::write_down(said, &data_dir, &heard));
+    Ok(Part { name: "watcher", child, feeder, since: Instant::now(), restarts: 0 })
+}
+
+/// Whether systemd runs here and keeps a journal.
+fn has_journal() -> bool {
+    let folders = ["/var/log/journal", "/run/log/journal"];
+    Path::new("/usr/bin/journalctl").is_file()
+        && folders.iter().any(|folder| Path::new(folder).is_dir())
 }
 
 fn wait_for(socket: &PathBuf) -> Result<(), Failure> {
@@ -182,10 +229,12 @@ fn watch(context: &Context, parts: &mut Vec<Part>, root: bool, once: bool) -> Ou
                 ));
             }
             context.warn(format!("the {name} ended ({status}) and is started again"));
+            end_feeder(part);
             std::thread::sleep(Duration::from_secs(u64::from(restarts)));
             let again = match name {
                 "agent" => start_agent(context, root, false)?,
                 "hub" => start_hub(context, root)?,
+                "watcher" => start_watcher(context)?,
                 _ => start("executor", context, &socket_path(&context.config.data_dir))?,
             };
             if let Some(part) = parts.get_mut(index) {
@@ -200,8 +249,17 @@ fn end(parts: &mut Vec<Part>) {
         // A part that ended by itself is no failure.
         let _ = part.child.kill();
         let _ = part.child.wait();
+        end_feeder(part);
     }
     parts.clear();
+}
+
+fn end_feeder(part: &mut Part) {
+    if let Some(mut feeder) = part.feeder.take() {
+        // One that ended by itself is no failure.
+        let _ = feeder.kill();
+        let _ = feeder.wait();
+    }
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use super::limits::{
     DOCUMENT_BYTES_MAX, PROGRESS_RECORDS, REASON_CHARS_MAX, REASONS_MAX, TRACKER_PIECE_ENTRIES,
     UNREADABLE_PERCENT_MAX,
 };
-use super::recognise::{base, is_debian_list, is_rustsec};
-use super::stored::{DebianPackage, EpssFact, StoredAdvisory};
+use super::recognise::{base, is_debian_list, is_rustsec, is_sigma};
+use super::stored::{DebianPackage, EpssFact, SIGMA, SigmaFile, StoredAdvisory};
 use super::table::{Feed, Kind};
 
 /// What was counted while a feed was read.
@@ -123,6 +123,9 @@ impl<'a, 's> Intake<'a, 's> {
             Kind::Vulnrichment if extension == "json" || single => {
                 self.vulnrichment(source, path, content)
             }
+            Kind::Sigma if matches!(extension, "yaml" | "yml") => {
+                self.sigma(path, whole(source, content)?)
+            }
             Kind::DebianTracker if is_debian_list(path) => {
                 self.debian_list(&whole(source, content)?)
             }
@@ -203,6 +206,23 @@ impl<'a, 's> Intake<'a, 's> {
         let affected = BTreeSet::from([(ecosystem.to_owned(), advisory.package.clone())]);
         let (id, date) = (advisory.id.clone(), advisory.date.clone());
         self.advisory((&id, &date), &affected, &StoredAdvisory::Rustsec(advisory))
+    }
+
+    /// Takes a file of rules. Whether each rule can be matched is told where it is used.
+    fn sigma(&mut self, path: &str, bytes: Vec<u8>) -> Result<(), FeedError> {
+        let Ok(yaml) = String::from_utf8(bytes) else {
+            self.counts.skip("is not UTF-8");
+            return Ok(());
+        };
+        if !is_sigma(&yaml) {
+            self.counts.skip("is no rule");
+            return Ok(());
+        }
+        let dates = yaml.lines().filter_map(|line| line.strip_prefix("modified:"));
+        dates.for_each(|date| self.counts.dated(date.trim().trim_matches('\'')));
+        let affected = BTreeSet::from([(SIGMA.0.to_owned(), SIGMA.1.to_owned())]);
+        let file = SigmaFile { path: path.to_owned(), yaml };
+        self.advisory((path, ""), &affected, &StoredAdvisory::SigmaRules(file))
     }
 
     fn osv(&mut self, ecosystem: &str, record: Osv) -> Result<(), FeedError> {

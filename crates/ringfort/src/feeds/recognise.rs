@@ -84,6 +84,9 @@ fn guess(path: &str, content: &mut dyn Read) -> std::io::Result<Option<Guess>> {
     } else if !matches!(extension, "yaml" | "yml") {
         return Ok(None);
     }
+    if matches!(extension, "yaml" | "yml") && is_sigma(&text) {
+        return Ok(Some(Guess::Is(Kind::Sigma)));
+    }
     // What is left may be an OSV record; it is read whole to tell.
     let mut bytes = Vec::new();
     Cursor::new(head).chain(content).take(DOCUMENT_BYTES_MAX).read_to_end(&mut bytes)?;
@@ -92,6 +95,12 @@ fn guess(path: &str, content: &mut dyn Read) -> std::io::Result<Option<Guess>> {
         _ => osv::parse(&bytes),
     };
     Ok(record.ok().map(|record| Guess::OsvOf(ecosystems(&record))))
+}
+
+/// Whether a file of YAML is one of Sigma rules, by the keys that begin its lines.
+pub fn is_sigma(text: &str) -> bool {
+    let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+    has("title:") && (has("detection:") || has("correlation:") || has("filter:"))
 }
 
 /// The ecosystems of the packages that a record names, without releases.

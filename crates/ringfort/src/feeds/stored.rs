@@ -21,6 +21,20 @@ pub enum StoredAdvisory {
     /// What the tracker says of one source package, under `Debian`; of packages with many
     /// vulnerabilities in several pieces.
     DebianTracker(DebianPackage),
+    /// A file of Sigma rules, under [`SIGMA`].
+    SigmaRules(SigmaFile),
+}
+
+/// The ecosystem and the package under which rules lie.
+pub const SIGMA: (&str, &str) = ("Sigma", "rules");
+
+/// A file of Sigma rules as its authors wrote it, authors and licence in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigmaFile {
+    /// Its path in the pack.
+    pub path: String,
+    /// What it holds.
+    pub yaml: String,
 }
 
 /// What Debian's security tracker says of one source package.

@@ -24,6 +24,8 @@ pub enum Kind {
     Vulnrichment,
     /// Debian's security tracker: its JSON, or the lists of DSAs and DLAs.
     DebianTracker,
+    /// Sigma rules, one file each.
+    Sigma,
 }
 
 /// One feed.
@@ -52,7 +54,7 @@ const MIB: u64 = 1 << 20;
 /// A row: name, kind, address, hosts of redirects, MiB, days.
 type Row = (&'static str, Kind, &'static str, &'static [&'static str], u64, u32);
 
-fn rows() -> [Row; 5] {
+fn rows() -> [Row; 6] {
     [
         (
             "rustsec",
@@ -93,6 +95,14 @@ fn rows() -> [Row; 5] {
             &[],
             256,
             3,
+        ),
+        (
+            "sigma",
+            Kind::Sigma,
+            "https://github.com/SigmaHQ/sigma/archive/refs/heads/master.tar.gz",
+            GITHUB_ARCHIVES,
+            256,
+            30,
         ),
     ]
 }
