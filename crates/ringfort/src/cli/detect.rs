@@ -170,7 +170,9 @@ fn take(line: LogLine, context: &Context, seen: &mut Seen) -> Result<(), Failure
             if context.json {
                 context.print_json(&case)?;
             } else {
-                detected::case_lines(&case).iter().for_each(|line| context.print(inert(line)));
+                for line in detected::case_lines(&case) {
+                    context.print(inert(&line));
+                }
             }
         }
         LogLine::Budget(budget) => seen.budget = Some(budget),

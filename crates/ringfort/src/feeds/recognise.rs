@@ -84,7 +84,7 @@ fn guess(path: &str, content: &mut dyn Read) -> std::io::Result<Option<Guess>> {
     } else if !matches!(extension, "yaml" | "yml") {
         return Ok(None);
     }
-    if matches!(extension, "yaml" | "yml") && is_sigma(&text) {
+    if matches!(extension, "yaml" | "yml") && is_sigma(text) {
         return Ok(Some(Guess::Is(Kind::Sigma)));
     }
     // What is left may be an OSV record; it is read whole to tell.

@@ -213,7 +213,9 @@ tags: [attack.t1003.001]
         let rules = Rules::new(Pack::from_yaml_files([("r.yml", RULE)]).pack);
         let job = DetectJob { site: "here".into(), ..DetectJob::default() };
         let mut pipeline = Pipeline::new(&job, rules);
-        records.iter().for_each(|record| pipeline.take("evtx", record));
+        for record in records {
+            pipeline.take("evtx", record);
+        }
         let mut cases = Vec::new();
         pipeline
             .finish(all, &mut |line| {

@@ -92,7 +92,7 @@ fn is_rule_file(name: &str) -> bool {
     let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
     matches!(ending, "yml" | "yaml")
         && file != "info.yml"
-        && !folder.split('/').any(|part| part == "regression_data" || part.starts_with('.'))
+        && !folder.split('/').any(|part| matches!(part, "regression_data" | ".git" | ".github"))
 }
 
 #[cfg(test)]

@@ -77,7 +77,9 @@ impl Tail {
     pub fn look(&mut self, folders: &[PathBuf], left_out: &[&str]) {
         let mut paths = Vec::new();
         let mut entries = 0;
-        folders.iter().for_each(|folder| collect(folder, 0, &mut entries, &mut paths));
+        for folder in folders {
+            collect(folder, 0, &mut entries, &mut paths);
+        }
         paths.sort();
         self.files.clear();
         for path in paths {
@@ -225,9 +227,9 @@ mod tests {
         assert!(poll(&mut tail).is_empty());
         let half = line(5);
         let mut file = File::options().append(true).open(&path).unwrap();
-        file.write_all(half[..20].as_bytes()).unwrap();
+        file.write_all(&half.as_bytes()[..20]).unwrap();
         assert!(poll(&mut tail).is_empty(), "half a line waits");
-        file.write_all(half[20..].as_bytes()).unwrap();
+        file.write_all(&half.as_bytes()[20..]).unwrap();
         let mut tail = Tail::resume(tail.places().clone());
         tail.look(&folders, &[]);
         assert_eq!(poll(&mut tail), [5], "a restart goes on where it ended");
