@@ -69,6 +69,13 @@ impl Engine {
         })
     }
 
+    /// Every device that was heard of, by name.
+    pub fn host_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.hosts.iter().map(|host| host.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// What the fleet has learned.
     pub fn fleet(&self) -> FleetView {
         let (tokens_admitted, tokens_in_quarantine) = self.fleet.admitted_and_quarantined();

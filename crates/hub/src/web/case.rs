@@ -26,11 +26,14 @@ pub const PAGE: Page = Page {
         Act { path: "/cases/{id}/take", needs: Some(Role::Viewer), run: take },
         Act { path: "/cases/{id}/dismiss", needs: Some(Role::Approver), run: dismiss },
         Act { path: "/cases/{id}/accept", needs: Some(Role::Approver), run: accept },
+        Act { path: "/cases/{id}/real", needs: Some(Role::Approver), run: real },
         Act { path: "/cases/{id}/reopen", needs: Some(Role::Approver), run: reopen },
         Act { path: "/cases/{id}/prepare", needs: Some(Role::Approver), run: prepare },
     ],
 };
 
+/// The kind of cases that are about behaviour.
+const BEHAVIOUR: &str = "behaviour";
 /// Findings that are shown in full.
 const FINDINGS_SHOWN: usize = 30;
 /// Standard ids that are shown.
@@ -44,6 +47,8 @@ pub struct Known {
     pub host: Option<HostRecord>,
     /// Its findings, as far as they are still there.
     pub findings: Vec<Finding>,
+    /// What the detectors say of it, if it is theirs.
+    pub detected: Option<serde_json::Value>,
     /// The newest proposal, with its plan.
     pub proposal: Option<(Proposal, Plan)>,
 }
@@ -51,8 +56,8 @@ pub struct Known {
 /// Reads a case with everything around it.
 pub fn known(ask: &Ask<'_>, id: CaseId) -> Result<Known, Oops> {
     let newest = ask.hub.db.proposals(&id)?.into_iter().next();
-    let (case, host, findings, plan) = ask.hub.state(|state| {
-        let Some(case) = state.case(&id)? else { return Ok((None, None, Vec::new(), None)) };
+    let (case, host, findings, plan, detected) = ask.hub.state(|state| {
+        let Some(case) = state.case(&id)? else { return Ok((None, None, Vec::new(), None, None)) };
         let host = state.host(case.host)?;
         let mut findings = Vec::new();
         for finding in case.findings.iter().take(FINDINGS_SHOWN) {
@@ -62,10 +67,14 @@ pub fn known(ask: &Ask<'_>, id: CaseId) -> Result<Known, Oops> {
             Some(proposal) => state.plan(&proposal.plan)?,
             None => None,
         };
-        Ok((Some(case), host, findings, plan))
+        let detected = match case.kind.as_str() {
+            BEHAVIOUR => state.get_doc("detected", &case.subject)?,
+            _ => None,
+        };
+        Ok((Some(case), host, findings, plan, detected))
     })?;
     let case = case.ok_or(Oops::NotFound("case"))?;
-    Ok(Known { case, host, findings, proposal: newest.zip(plan) })
+    Ok(Known { case, host, findings, detected, proposal: newest.zip(plan) })
 }
 
 fn view(ask: &Ask<'_>) -> Result<View, Oops> {
@@ -87,6 +96,9 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         section { h2 { "What happened" } ul.plainly {
             @for line in &case.explanation { li { (Foreign(line)) } }
         } }
+        @if let Some(detected) = &known.detected {
+            section { h2 { "How unlike it is" } (crate::web::registry::behaviour::deviation(detected)) }
+        }
         section { h2 { "Proposed fix" } (proposed(ask, &known)) }
         section { h2 { "Evidence" } (evidence(&known)) }
         section #talk { h2 { "Comments" } (talk(ask, case)?) }
@@ -209,7 +221,14 @@ fn aside(ask: &Ask<'_>, case: &Case) -> Markup {
                 @if case.state.is_open() && case.owner.is_none() {
                     div { (act("take", "I look after this")) p.hint { "The others see your name." } }
                 }
-                @if ask.may(Role::Approver) && case.state.is_open() {
+                @if ask.may(Role::Approver) && case.state.is_open() && case.kind == BEHAVIOUR {
+                    div { (act("real", "It was real, and is dealt with"))
+                        p.hint { "Nothing of it is ever learned as normal." } }
+                    div { (act("dismiss", "It was nothing"))
+                        p.hint { "A false alarm. It counts against the detectors, and what was                             seen is learned after all." } }
+                    div { (act("accept", "It was meant to be"))
+                        p.hint { "Expected, and will come again: it is normal from now on." } }
+                } @else if ask.may(Role::Approver) && case.state.is_open() {
                     div { (act("dismiss", "It is no problem"))
                         p.hint { "Set aside. It comes back if it is found in another form." } }
                     div { (act("accept", "Accept the risk"))
@@ -252,6 +271,14 @@ fn dismiss(ask: &Ask<'_>) -> Result<Next, Oops> {
 
 fn accept(ask: &Ask<'_>) -> Result<Next, Oops> {
     step(ask, CaseEvent::Accept, "accepted the risk of")
+}
+
+fn real(ask: &Ask<'_>) -> Result<Next, Oops> {
+    let known = known(ask, ask.id("id", "case")?)?;
+    if known.case.kind != BEHAVIOUR {
+        return Err(Oops::Conflict("That is said of cases of behaviour only.".into()));
+    }
+    step(ask, CaseEvent::Confirm, "said that this was real and is dealt with:")
 }
 
 fn reopen(ask: &Ask<'_>) -> Result<Next, Oops> {

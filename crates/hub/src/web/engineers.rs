@@ -14,7 +14,7 @@ use crate::role::Role;
 pub const PAGE: Page = Page {
     path: "/engineers",
     title: "Engineers' view",
-    nav: Some(9),
+    nav: Some(10),
     sees: Some(Role::Viewer),
     view,
     acts: &[],

@@ -16,7 +16,7 @@ use crate::role::Role;
 pub const PAGE: Page = Page {
     path: "/records",
     title: "Records",
-    nav: Some(5),
+    nav: Some(6),
     sees: Some(Role::Viewer),
     view,
     acts: &[

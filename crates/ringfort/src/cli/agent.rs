@@ -104,16 +104,21 @@ fn wait(context: &Context, events: &mut Option<Recorder>, scanned: Option<System
 /// Takes in what the watcher of logs found.
 fn take_detected(context: &Context) {
     let data_dir = &context.config.data_dir;
-    if relay::folder(data_dir).read_dir().is_ok_and(|mut files| files.next().is_some()) {
-        match open_state(data_dir) {
-            Ok(state) => {
-                let taken = relay::take_in(data_dir, &state, host::host_id(), SystemClock.now_ms());
-                if taken > 0 {
-                    context.print(format!("{taken} cases of behaviour: ringfort cases"));
-                }
-            }
-            Err(failure) => tell_failure(context, &failure),
-        }
+    if !relay::is_on(data_dir) {
+        return;
+    }
+    let host = host::host_id();
+    let help = "check the disk";
+    let taken = open_state(data_dir).and_then(|state| {
+        let taken = relay::take_in(data_dir, &state, host, SystemClock.now_ms());
+        relay::tell_verdicts(data_dir, &state, host).or_hint("verdicts are not told", help)?;
+        relay::take_in_view(data_dir, &state, host).or_hint("behaviour is not shown", help)?;
+        Ok(taken)
+    });
+    match taken {
+        Ok(0) => {}
+        Ok(taken) => context.print(format!("{taken} cases of behaviour: ringfort cases")),
+        Err(failure) => tell_failure(context, &failure),
     }
 }
 

@@ -150,7 +150,10 @@ fn start_watcher(context: &Context) -> Result<Part, Failure> {
     let _ = std::fs::remove_dir_all(&unpacked); // Of the last run, if there is one.
     std::fs::create_dir_all(&unpacked).or_hint("the rules cannot be unpacked", help)?;
     let rules = unpack_feed(data_dir, &unpacked)?;
+    let verdicts =
+        relay::verdicts_folder(data_dir).or_hint("there is no folder for verdicts", help)?;
     let mut args = vec![OsStr::new("--dir"), dir.as_os_str()];
+    args.extend([OsStr::new("--verdicts"), verdicts.as_os_str()]);
     if let Some(rules) = &rules {
         args.extend([OsStr::new("--rules"), rules.as_os_str()]);
     }

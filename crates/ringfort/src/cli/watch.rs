@@ -48,6 +48,13 @@ fn args(command: Command) -> Command {
                 .help("An archive of Sigma rules"),
         )
         .arg(
+            Arg::new("verdicts")
+                .long("verdicts")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("The folder of what people said of cases"),
+        )
+        .arg(
             Arg::new("logs")
                 .long("logs")
                 .default_value(LOGS)
@@ -77,9 +84,12 @@ fn run(matches: &ArgMatches, _: &Context) -> Outcome {
         host: host_name(),
         rules: path("rules").into_iter().collect(),
         dir: dir.clone(),
+        verdicts: path("verdicts").unwrap_or_default(),
     };
     let key = site_key(&dir).or_hint("the site's secret cannot be kept", "check the disk")?;
-    let read: Vec<&Path> = job.folders.iter().chain(&job.rules).map(PathBuf::as_path).collect();
+    let verdicts = path("verdicts");
+    let readable = job.folders.iter().chain(&job.rules).chain(&verdicts);
+    let read: Vec<&Path> = readable.map(PathBuf::as_path).collect();
     confine(&Allowed { read: &read, write: &[&dir], look_at_processes: false }).map_err(
         |error| {
             let message = format!("the watcher cannot be confined, so it reads nothing: {error}");

@@ -29,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(1_000);
 const LOOK_PAUSE: Duration = Duration::from_secs(60);
 /// The pause between two snapshots of the baselines.
 const KEEP_PAUSE: Duration = Duration::from_secs(300);
+/// The pause before the first one.
+const FIRST_KEEP_PAUSE: Duration = Duration::from_secs(20);
 /// Records of the journal that wait at most; more hold the journal back.
 const WAITING_MAX: usize = 1_024;
 /// The source of the journal in its export form.
@@ -49,6 +51,36 @@ pub struct LiveJob {
     pub rules: Vec<PathBuf>,
     /// The folder for baselines.
     pub dir: PathBuf,
+    /// The folder in which the agent writes down what people said of cases.
+    pub verdicts: PathBuf,
+}
+
+/// What people said of cases, by the case's id: a file that the agent writes.
+pub type Verdicts = BTreeMap<String, Judged>;
+
+/// The name of that file.
+pub const VERDICTS: &str = "verdicts.json";
+
+/// What a person said of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judged {
+    /// It was an attack, or would have been.
+    True,
+    /// It was nothing.
+    False,
+    /// It was meant to be, and will come again.
+    Expected,
+}
+
+impl From<Judged> for detect::Verdict {
+    fn from(said: Judged) -> Self {
+        match said {
+            Judged::True => Self::True,
+            Judged::False => Self::False,
+            Judged::Expected => Self::Expected,
+        }
+    }
 }
 
 /// What it says.
@@ -65,6 +97,8 @@ pub enum Said {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         forgot: Option<String>,
     },
+    /// What was learned and how the budget was spent.
+    View(serde_json::Value),
     /// A case that is new or has grown, as `detect::DetectedCase` serialises.
     Case(serde_json::Value),
 }
@@ -125,21 +159,25 @@ pub fn follow(job: &LiveJob, key: SiteKey, clock: &dyn Clock) -> io::Result<()> 
         cursor: kept.cursor,
         dir,
         job,
+        heard: BTreeMap::new(),
     };
     live.tail.look(&job.folders, live.left_out());
     let sources = live.sources();
     say(&Said::Follows { sources, rules: report, forgot })?;
     let journal = job.journal.then(read_journal);
     let (mut looked, mut kept_at) = (Instant::now(), Instant::now());
+    let mut keep_pause = FIRST_KEEP_PAUSE;
     loop {
         live.step(journal.as_ref(), clock)?;
         if looked.elapsed() > LOOK_PAUSE {
             looked = Instant::now();
+            live.hear();
             live.tail.look(&job.folders, live.left_out());
         }
-        if kept_at.elapsed() > KEEP_PAUSE {
-            kept_at = Instant::now();
+        if kept_at.elapsed() > keep_pause {
+            (kept_at, keep_pause) = (Instant::now(), KEEP_PAUSE);
             live.keep()?;
+            say(&Said::View(live.pipeline.view()))?;
         }
     }
 }
@@ -150,6 +188,8 @@ struct Live<'a> {
     cursor: Option<String>,
     dir: Dir<'a>,
     job: &'a LiveJob,
+    /// What people said so far, by case.
+    heard: Verdicts,
 }
 
 impl Live<'_> {
@@ -200,6 +240,18 @@ impl Live<'_> {
                     let _ = never.recv_timeout(left); // Waits: nothing is ever sent.
                     return;
                 }
+            }
+        }
+    }
+
+    /// Takes what people said of cases since the last time.
+    fn hear(&mut self) {
+        let said = std::fs::read(self.job.verdicts.join(VERDICTS)).ok();
+        let said: Option<Verdicts> = said.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        for (id, verdict) in said.unwrap_or_default() {
+            if self.heard.get(&id) != Some(&verdict) {
+                self.pipeline.verdict(&id, verdict.into());
+                self.heard.insert(id, verdict);
             }
         }
     }

@@ -20,8 +20,10 @@ use std::path::PathBuf;
 
 use detect::sigma::{Correlator, Level, Match, Rules};
 use detect::{DetectedCase, Engine, EngineConfig, Observed, RuleLevel, RuleMatch};
+use detect::{Verdict, Withheld};
 use learn::hash::SiteKey;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sources::Record;
 
@@ -65,6 +67,10 @@ pub struct Pipeline {
     hour: Option<i64>,
 }
 
+/// Devices that are told of to the page.
+const VIEW_DEVICES_MAX: usize = 50;
+/// Withheld cases that are told of to the page.
+const VIEW_WITHHELD_MAX: usize = 50;
 /// Milliseconds of an hour.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -129,6 +135,27 @@ impl Pipeline {
         self.engine.snapshot()
     }
 
+    /// Takes what a person said of a case; `false` where it is not known (any more).
+    pub fn verdict(&mut self, id: &str, verdict: Verdict) -> bool {
+        self.engine.verdict(id, verdict).is_ok()
+    }
+
+    /// What was learned and how the budget was spent, for the page.
+    pub fn view(&self) -> Value {
+        let mut hosts = self.engine.host_names();
+        hosts.truncate(VIEW_DEVICES_MAX);
+        let devices: Vec<_> = hosts.iter().filter_map(|host| self.engine.device(host)).collect();
+        let mut withheld: Vec<&DetectedCase> = self.engine.withheld().collect();
+        withheld.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let withheld: Vec<_> = withheld.into_iter().take(VIEW_WITHHELD_MAX).map(brief).collect();
+        json!({
+            "devices": devices,
+            "fleet": self.engine.fleet(),
+            "budget": self.engine.budget(),
+            "withheld": withheld,
+        })
+    }
+
     /// Ends the stream and says every case.
     pub fn finish(
         mut self,
@@ -147,6 +174,23 @@ impl Pipeline {
         let budget = serde_json::to_value(self.engine.budget()).map_err(io::Error::other)?;
         say(LogLine::Budget(budget))
     }
+}
+
+/// A withheld case in one line.
+fn brief(case: &DetectedCase) -> Value {
+    let first = case.events.first();
+    json!({
+        "id": case.id,
+        "first_ms": case.first_ms,
+        "score": case.score,
+        "host": case.spans.first().map(|span| span.host.as_str()),
+        "what": first.map(|event| format!("{} \"{}\"", event.kind.noun(), event.text)),
+        "why": case.withheld.map(|why| match why {
+            Withheld::Cap => "the day was full",
+            Withheld::FalseDiscoveries => "too many of the cases before it were false",
+            Withheld::NotRareEnough => "not rare enough",
+        }),
+    })
 }
 
 fn record_match(engine: &mut Engine, event: &Observed<'_>, found: &Match<'_>) {

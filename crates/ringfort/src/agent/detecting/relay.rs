@@ -10,9 +10,9 @@ use spine::{
     Case, CaseState, Evidence, EvidenceOrigin, Finding, FindingId, FindingKind, HostId, Priority,
     Status,
 };
-use store::{SqliteState, State as _, StateError};
+use store::{CaseFilter, SqliteState, State as _, StateError};
 
-use super::live::Said;
+use super::live::{Judged, Said, VERDICTS, Verdicts};
 use crate::agent::session::give_to_agent;
 use crate::context::{Context, inert};
 use crate::rim::{OsRng, SystemClock};
@@ -31,6 +31,56 @@ const RAW_CHARS_MAX: usize = 600;
 /// The folder through which cases go.
 pub fn folder(data_dir: &Path) -> PathBuf {
     data_dir.join("agent/detected")
+}
+
+/// Where what was learned lies, for the page.
+fn view_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("agent/behaviour.json")
+}
+
+/// The folder in which the agent writes down what people said of cases; made if it is not there.
+pub fn verdicts_folder(data_dir: &Path) -> std::io::Result<PathBuf> {
+    let folder = data_dir.join("agent/verdicts");
+    std::fs::create_dir_all(&folder)?;
+    give_to_agent(&folder)?;
+    Ok(folder)
+}
+
+/// Whether there is a watcher here, or was one.
+pub fn is_on(data_dir: &Path) -> bool {
+    data_dir.join("agent/verdicts").is_dir()
+}
+
+/// Writes down what people said of cases of behaviour, by where they put them.
+pub fn tell_verdicts(data_dir: &Path, state: &SqliteState, host: HostId) -> Result<(), StateError> {
+    let filter = CaseFilter { host: Some(host), ..CaseFilter::default() };
+    let cases = state.cases(&filter)?.into_iter().filter(|case| case.kind == KIND);
+    let judged = cases.filter_map(|case| {
+        let judged = match case.state {
+            CaseState::Fixed => Judged::True,
+            CaseState::Dismissed => Judged::False,
+            CaseState::Accepted => Judged::Expected,
+            _ => return None,
+        };
+        Some((case.subject, judged))
+    });
+    let judged: Verdicts = judged.collect();
+    let path = data_dir.join("agent/verdicts").join(VERDICTS);
+    let bytes = serde_json::to_vec(&judged).unwrap_or_default();
+    if !std::fs::read(&path).is_ok_and(|known| known == bytes) {
+        // Without the folder nobody listens.
+        let _ = StdFiles.write_atomic(&path, &bytes);
+    }
+    Ok(())
+}
+
+/// Takes what was learned into the state, for the page.
+pub fn take_in_view(data_dir: &Path, state: &SqliteState, host: HostId) -> Result<(), StateError> {
+    let read = std::fs::read(view_file(data_dir)).ok();
+    match read.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) {
+        Some(view) => state.put_doc(KIND, &host.0.to_hex(), &view),
+        None => Ok(()),
+    }
 }
 
 /// Writes down what a watcher says, until it ends.
@@ -55,6 +105,13 @@ pub fn write_down(said: impl Read, data_dir: &Path, context: &Context) {
             Ok(Said::Case(case)) => {
                 if let Err(error) = put(&folder, &case) {
                     context.warn(format!("a case cannot be written down: {error}"));
+                }
+            }
+            Ok(Said::View(view)) => {
+                let path = view_file(data_dir);
+                let written = StdFiles.write_atomic(&path, view.to_string().as_bytes());
+                if let Err(error) = written.and_then(|()| give_to_agent(&path)) {
+                    context.warn(format!("what was learned cannot be written down: {error}"));
                 }
             }
             Err(_) => context.warn("the watcher said what is not understood"),
