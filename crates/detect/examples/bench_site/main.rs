@@ -4,7 +4,7 @@
 //! 50 machines (`testkit::site`), one recording a site-day, over a site's first fourteen days, which
 //! nobody tunes. Whole tactics are held out: by default the others are run, on the seeds for tuning;
 //! `--measure` runs what is held out, on seeds that are only run to measure. `--part N` runs every
-//! so-manyth recording only.
+//! so-manyth recording only, `--renamed` also runs them with another appearance.
 //!
 //! A case is true if one of its hosts has, in its hours, a record of the recording.
 
@@ -43,16 +43,18 @@ struct Arguments {
     measure: bool,
     part: usize,
     verbose: bool,
+    renamed: bool,
     prior: Option<String>,
 }
 
 fn arguments() -> Arguments {
-    let mut found = Arguments { measure: false, part: 1, verbose: false, prior: None };
+    let mut found = Arguments { measure: false, part: 1, verbose: false, renamed: false, prior: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--measure" => found.measure = true,
             "--verbose" => found.verbose = true,
+            "--renamed" => found.renamed = true,
             "--part" => found.part = words.next().and_then(|n| n.parse().ok()).unwrap_or(1).max(1),
             "--prior" => found.prior = words.next(),
             other => println!("`{other}` is not known"),
@@ -100,20 +102,24 @@ fn main() {
                 println!("nothing to read in {}", recording.name);
                 continue;
             }
-            alone.run(recording, &records, &rules, &prior);
+            let found = replay::all_matches(&records, &rules);
+            alone.run(recording, &records, &found, &prior);
             let seed = random.next();
-            for (rename, attacks) in [false, true].into_iter().zip(&mut attacks) {
+            let ways = [false, true].into_iter().zip(&mut attacks);
+            for (rename, attacks) in ways.filter(|(rename, _)| !rename || arguments.renamed) {
                 let (records, mut random) = (records.clone(), Seeded(seed));
                 let grafted =
                     recordings::graft(records, &site.site, day as u32, &mut random, rename);
-                attacks.push(Attack::new(recording, day as u32, &grafted, &site.names, &rules));
+                let known = (!rename).then_some(found.as_slice());
+                let names = &site.names;
+                attacks.push(Attack::new(recording, day as u32, &grafted, names, &rules, known));
             }
         }
         for (how, outcome) in hows.iter().zip(&mut outcomes) {
             replay::run(site, &attacks[0], *how, &prior, outcome);
         }
         for (how, outcome) in hows.iter().zip(&mut renamed) {
-            if !how.uncapped {
+            if !how.uncapped && arguments.renamed {
                 replay::run(site, &attacks[1], *how, &prior, outcome);
             }
         }

@@ -86,7 +86,7 @@ fn in_name(name: &str) -> Option<String> {
     parts.into_iter().find(is_one).map(str::to_ascii_uppercase)
 }
 
-/// The records of a recording. Every Windows record is told as one of `evtx`: how it was shipped
+/// The records of a recording, in the order of time. Every Windows record is told as one of `evtx`: how it was shipped
 /// is not what is to be found.
 pub fn read(recording: &Recording) -> Vec<(&'static str, Record)> {
     let Ok(bytes) = std::fs::read(&recording.path) else { return Vec::new() };
@@ -97,6 +97,7 @@ pub fn read(recording: &Recording) -> Vec<(&'static str, Record)> {
         records.push((source, record));
         ControlFlow::Continue(())
     });
+    records.sort_by_key(|(_, record)| record.time_ms);
     records
 }
 
@@ -151,10 +152,8 @@ pub fn graft(
     let names = Names::of(&records, &by_count, &places, site, rename, random);
     let hour = random.below(24) as i64;
     let mut at_ms = START_MS + i64::from(day) * DAY_MS + hour * HOUR_MS + random.below(1_800_000) as i64;
-    let mut sorted = records;
-    sorted.sort_by_key(|(_, record)| record.time_ms);
-    let mut before = sorted.first().map_or(0, |(_, record)| record.time_ms);
-    sorted
+    let mut before = records.first().map_or(0, |(_, record)| record.time_ms);
+    records
         .into_iter()
         .map(|(source, record)| {
             at_ms += (record.time_ms - before).clamp(0, PAUSE_MS_MAX);

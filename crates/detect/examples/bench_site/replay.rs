@@ -63,14 +63,19 @@ impl Attack {
         grafted: &[Grafted],
         names: &[String],
         rules: &Rules,
+        known: Option<&[Vec<Found>]>,
     ) -> Self {
         let mut at = HashSet::new();
         let mut events = Vec::new();
-        for one in grafted {
+        for (place, one) in grafted.iter().enumerate() {
             let host = names[one.machine].clone();
             at.insert((host.clone(), hour_of(one.time_ms)));
             let observed = observed(&one.record, one.source, one.time_ms, &host);
-            let (reading, found) = (Reading::of(&observed), matches(rules, &observed));
+            let reading = Reading::of(&observed);
+            let found = match known {
+                Some(known) => known[place].clone(),
+                None => matches(rules, &observed),
+            };
             let class = one.record.class_uid;
             events.push((one.time_ms, host.clone(), one.source, class, reading, found));
         }
@@ -94,6 +99,14 @@ fn observed<'a>(
 ) -> Observed<'a> {
     let Record { class_uid, ocsf, raw, .. } = record;
     Observed { time_ms, host, source, class_uid: *class_uid, ocsf, raw }
+}
+
+/// The rules that match each record as it was recorded.
+pub fn all_matches(records: &[(&'static str, Record)], rules: &Rules) -> Vec<Vec<Found>> {
+    let of = |(source, record): &(&'static str, Record)| {
+        matches(rules, &observed(record, source, record.time_ms, &record.host))
+    };
+    records.iter().map(of).collect()
 }
 
 fn matches(rules: &Rules, event: &Observed<'_>) -> Vec<Found> {
@@ -257,22 +270,14 @@ impl Alone {
         &mut self,
         recording: &Recording,
         records: &[(&'static str, Record)],
-        rules: &Rules,
+        found: &[Vec<Found>],
         prior: &Prior,
     ) {
-        let mut sorted: Vec<&(&'static str, Record)> = records.iter().collect();
-        sorted.sort_by_key(|(_, record)| record.time_ms);
-        let found: Vec<Vec<Found>> = sorted
-            .iter()
-            .map(|(source, record)| {
-                matches(rules, &observed(record, source, record.time_ms, &record.host))
-            })
-            .collect();
         let best: Option<RuleLevel> = found.iter().flatten().map(|one| one.level).max();
         for with_rules in [true, false] {
             let how = How { rules: with_rules, uncapped: false };
             let mut engine = Engine::with_prior(how.config(), prior);
-            for ((source, record), found) in sorted.iter().zip(&found) {
+            for ((source, record), found) in records.iter().zip(found) {
                 let event = observed(record, source, record.time_ms, &record.host);
                 engine.observe(&event);
                 if with_rules {
