@@ -1,7 +1,8 @@
 //! The alert budget: how many cases a tenant gets in a day, and what the others were.
 //!
 //! Three things must hold for a case to be shown. It is rarer than what was promised (so many false
-//! cases a day at most, by its p-value and the number of host-hours in a day). The gate of false
+//! cases a day at most, and so many a host and day, by its p-value and the number of host-hours in
+//! a day). The gate of false
 //! discoveries is open. The day's hard cap is not reached. What fails one is **withheld**, counted
 //! by its reason, kept, and found by a search.
 
@@ -19,13 +20,21 @@ pub struct BudgetConfig {
     pub cases_a_day_max: u32,
     /// False cases a day that are promised at most, on average.
     pub false_a_day_max: f64,
+    /// False cases a host and day that are promised at most, on average: a small site has fewer
+    /// hours that could be one, and should not get as many.
+    pub false_a_host_day_max: f64,
     /// The share of shown cases that may be false; `None` leaves the gate open.
     pub false_share_max: Option<f64>,
 }
 
 impl Default for BudgetConfig {
     fn default() -> Self {
-        Self { cases_a_day_max: 1, false_a_day_max: 0.05, false_share_max: None }
+        Self {
+            cases_a_day_max: 1,
+            false_a_day_max: 0.05,
+            false_a_host_day_max: 0.001,
+            false_share_max: None,
+        }
     }
 }
 
@@ -66,8 +75,11 @@ impl Budget {
     pub fn decide(&mut self, day: i64, p_value: f64, tests_a_day: f64) -> Option<Withheld> {
         self.begin(day);
         let p_of_day = (p_value * tests_a_day.max(1.0)).min(1.0);
+        let hosts = tests_a_day / 24.0;
+        let promised =
+            self.config.false_a_day_max.min(hosts * self.config.false_a_host_day_max);
         let gated = self.config.false_share_max.is_some();
-        let reason = if p_of_day > self.config.false_a_day_max {
+        let reason = if p_of_day > promised {
             Some(Withheld::NotRareEnough)
         } else if gated && p_of_day > self.gate.level() {
             Some(Withheld::FalseDiscoveries)
@@ -148,8 +160,9 @@ mod tests {
     #[test]
     fn more_host_hours_need_smaller_p_values() {
         let mut budget = budget(9);
-        assert_eq!(budget.decide(1, 1e-4, 480.0), None);
-        assert_eq!(budget.decide(1, 1e-4, 48_000.0), Some(Withheld::NotRareEnough));
+        assert_eq!(budget.decide(1, 4e-5, 480.0), None);
+        assert_eq!(budget.decide(1, 4e-5, 48_000.0), Some(Withheld::NotRareEnough));
+        assert_eq!(budget.decide(1, 1e-4, 24.0), Some(Withheld::NotRareEnough), "a small site");
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub struct RuleMatch<'a> {
 }
 
 /// The levels of the Sigma specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RuleLevel {
     /// `informational`
     Informational,
@@ -90,19 +90,6 @@ pub enum RuleLevel {
     High,
     /// `critical`
     Critical,
-}
-
-impl RuleLevel {
-    /// What a match weighs: its surprise times this.
-    pub(crate) fn weight(self) -> f64 {
-        match self {
-            Self::Informational => 0.25,
-            Self::Low => 0.5,
-            Self::Medium => 1.0,
-            Self::High => 1.5,
-            Self::Critical => 2.0,
-        }
-    }
 }
 
 /// There is no such case (any more).

@@ -22,18 +22,27 @@ use learn::sketch::FleetSketch;
 use learn::witness::Source;
 
 use crate::behaviour::host::{Held, Host};
-use crate::behaviour::judge::{Judge, counts};
+use crate::behaviour::judge::{Judge, Judgement, counts};
 use crate::behaviour::lexicon::Lexicon;
 use crate::behaviour::sequences::Sequences;
 use crate::budget::{Budget, BudgetReport};
 use crate::case::{DetectedCase, Evidence, Verdict};
 use crate::cases::CaseBook;
 pub use crate::config::{EngineConfig, Layers, RuleLevel, RuleMatch, UnknownCase};
+use crate::known::KnownRates;
 use crate::limits::{AHEAD_MS_MAX, HOSTS_MAX, RAW_BYTES_MAX};
 use crate::observed::Observed;
 use crate::prior::{Prior, PriorIndex};
 use crate::tokens::{Reading, Token, TokenKind};
 use crate::window::{LINK_BITS, WINDOW_MS, hour_of};
+
+/// A token that was judged.
+struct Noted<'a> {
+    token: &'a Token,
+    number: u64,
+    judgement: Judgement,
+    techniques: &'a [String],
+}
 
 /// The engine of one tenant.
 #[derive(Debug)]
@@ -43,6 +52,7 @@ pub struct Engine {
     pub(crate) borrowed: Vec<f32>,
     pub(crate) fleet: FleetSketch,
     pub(crate) novel: [u32; TokenKind::COUNT],
+    pub(crate) known: KnownRates,
     pub(crate) hosts: Vec<Host>,
     pub(crate) names: HashMap<String, usize>,
     pub(crate) sequences: Sequences,
@@ -68,6 +78,7 @@ impl Engine {
             borrowed: prior.scores().to_vec(),
             fleet: FleetSketch::new(config.admission),
             novel: [0; TokenKind::COUNT],
+            known: KnownRates::default(),
             hosts: Vec::new(),
             names: HashMap::new(),
             sequences: Sequences::new(config.order, config.admission),
@@ -90,27 +101,27 @@ impl Engine {
     pub fn observe_reading(&mut self, event: &Observed<'_>, reading: &Reading) {
         let Some(at) = self.place(event) else { return };
         for token in &reading.tokens {
-            let number = token.number(self.config.key);
-            if let Some(host) = self.hosts.get(at)
-                && host.window.is_new(number)
-            {
-                self.note(at, event, reading, token, (number, 1.0), &[]);
-            }
+            self.note_token(at, event, reading, token);
         }
         self.follow(at, event, reading);
     }
 
-    /// Takes a rule's match on an event: one more typed piece of evidence, as surprising as the
-    /// rule is rare here, times its level.
+    /// Takes a rule's match on an event: one more typed piece of evidence, as surprising as such a
+    /// match is rare in ordinary work ([`crate::known`]), and one that counts on the first day.
     pub fn record_match(&mut self, event: &Observed<'_>, rule: &RuleMatch<'_>) {
         let Some(at) = self.place(event) else { return };
-        let token = Token::new(TokenKind::Rule, format!("{} ({})", rule.title, rule.id));
+        let token = Token::of_rule(rule.title, rule.id);
         let number = token.number(self.config.key);
-        if self.hosts.get(at).is_some_and(|host| host.window.is_new(number)) {
-            let reading = Reading::of(event);
-            let weighed = (number, rule.level.weight());
-            self.note(at, event, &reading, &token, weighed, rule.techniques);
+        let Some(host) = self.hosts.get(at).filter(|host| host.window.is_new(number)) else {
+            return;
+        };
+        let (judgement, is_unheard) = self.judge().rule(host, number, rule.level, &self.known);
+        if let Some(host) = self.hosts.get_mut(at) {
+            host.window.note_rule(event.time_ms, judgement.bits, rule.level, is_unheard);
         }
+        let reading = Reading::of(event);
+        let techniques = rule.techniques;
+        self.note(at, event, &reading, &Noted { token: &token, number, judgement, techniques });
     }
 
     /// Tells what time it is: hours end, episodes are weighed, and cases open while they happen.
@@ -241,29 +252,29 @@ impl Engine {
         Judge { fleet: &self.fleet, novel: &self.novel, prior: &self.prior, novelty_rate }
     }
 
-    /// Judges a token in its host's window; `weighed` is its number and what its bits are worth.
-    fn note(
-        &mut self,
-        at: usize,
-        event: &Observed<'_>,
-        reading: &Reading,
-        token: &Token,
-        weighed: (u64, f64),
-        techniques: &[String],
-    ) {
-        let (number, weight) = weighed;
-        let Some(host) = self.hosts.get(at) else { return };
+    /// Judges a token in its host's window.
+    fn note_token(&mut self, at: usize, event: &Observed<'_>, reading: &Reading, token: &Token) {
+        let number = token.number(self.config.key);
+        let Some(host) = self.hosts.get(at).filter(|host| host.window.is_new(number)) else {
+            return;
+        };
         let judgement = self.judge().judge(host, token.kind, number);
-        self.lexicon.note(token, number);
+        self.note(at, event, reading, &Noted { token, number, judgement, techniques: &[] });
+    }
+
+    /// Takes what was judged into its host's window.
+    fn note(&mut self, at: usize, event: &Observed<'_>, reading: &Reading, noted: &Noted<'_>) {
+        let Noted { token, number, judgement, techniques } = noted;
+        self.lexicon.note(token, *number);
         #[expect(clippy::cast_possible_truncation, reason = "bits need no more")]
-        let bits = (judgement.bits * weight) as f32;
+        let bits = judgement.bits as f32;
         let Some(host) = self.hosts.get_mut(at) else { return };
         if judgement.is_new
             && let Some(novel) = host.window.novel.get_mut(token.kind as usize)
         {
             *novel = true;
         }
-        host.window.note(number, bits, || Evidence {
+        host.window.note(*number, bits, || Evidence {
             time_ms: event.time_ms,
             host: event.host.to_owned(),
             source: event.source.to_owned(),
@@ -271,7 +282,7 @@ impl Engine {
             kind: token.kind,
             text: token.text.clone(),
             bits,
-            counts: counts(&judgement),
+            counts: counts(judgement),
             techniques: techniques.to_vec(),
             entities: reading.entities.clone(),
             raw: cut_json(event),
@@ -302,7 +313,7 @@ impl Engine {
         let number = token.number(key);
         // Whether the beat is steady is asked once an hour at most, for it takes its time.
         if host.window.is_new(number) && host.beacon(key.number(0, destination)).is_some() {
-            self.note(at, event, reading, &token, (number, 1.0), &[]);
+            self.note_token(at, event, reading, &token);
         }
     }
 
@@ -331,6 +342,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(at) else { return };
         let source = Source { host: u32::try_from(at).unwrap_or(u32::MAX), day: day_of(held.hour) };
         self.fleet.learn(&mut host.sketch, source, &held.tokens);
+        self.known.learn(held.new_levels);
         let both = host.novel.iter_mut().zip(&mut self.novel).zip(held.novel);
         for ((own, all), _) in both.filter(|(_, novel)| *novel) {
             *own = own.saturating_add(1);
@@ -396,10 +408,7 @@ impl Engine {
             ocsf: &empty,
             raw: &raw,
         };
-        let number = token.number(self.config.key);
-        if host.window.is_new(number) {
-            self.note(at, &event, &Reading::default(), token, (number, 1.0), &[]);
-        }
+        self.note_token(at, &event, &Reading::default(), token);
     }
 }
 

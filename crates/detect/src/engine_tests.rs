@@ -200,6 +200,66 @@ fn a_rule_match_brings_its_techniques_into_the_case() {
     assert!(case.events.iter().any(|event| event.text == "Dump of LSASS (r1)"));
 }
 
+/// A rule of this level matches on the host that nobody knows.
+fn first_day(level: RuleLevel, noise: usize) -> Vec<DetectedCase> {
+    let mut engine = Engine::new(EngineConfig::new("site", key()));
+    for at in 0..noise {
+        alert(&mut engine, "new", 7, &format!("never seen {}", "x".repeat(at)));
+    }
+    let (ocsf, raw) = (Map::new(), Map::new());
+    let event = Observed {
+        time_ms: 7 * WINDOW_MS + 5,
+        host: "new",
+        source: "evtx",
+        class_uid: 1_007,
+        ocsf: &ocsf,
+        raw: &raw,
+    };
+    let rule = RuleMatch { id: "r1", title: "Dump of LSASS", level, techniques: &[] };
+    engine.record_match(&event, &rule);
+    engine.finish();
+    engine.take_cases()
+}
+
+#[test]
+fn a_grave_rule_is_told_on_the_first_day_and_a_mild_one_is_not() {
+    assert_eq!(first_day(RuleLevel::Critical, 0).len(), 1);
+    assert_eq!(first_day(RuleLevel::High, 5).len(), 1);
+    for level in [RuleLevel::Medium, RuleLevel::Low, RuleLevel::Informational] {
+        assert!(first_day(level, 5).is_empty(), "{level:?}");
+    }
+}
+
+#[test]
+fn what_is_merely_new_is_not_told_where_everything_is() {
+    assert!(first_day(RuleLevel::Low, 60).is_empty());
+}
+
+#[test]
+fn a_rule_that_ordinary_work_matches_here_is_soon_nothing_to_be_told() {
+    let mut engine = Engine::new(EngineConfig::new("site", key()));
+    let (ocsf, raw) = (Map::new(), Map::new());
+    let rule = RuleMatch { id: "r1", title: "Backup", level: RuleLevel::High, techniques: &[] };
+    for hour in 0..24 * 14 {
+        ordinary(&mut engine, hour);
+        if hour % 24 == 2 {
+            let event = Observed {
+                time_ms: hour * WINDOW_MS + 5,
+                host: "a",
+                source: "evtx",
+                class_uid: 1_007,
+                ocsf: &ocsf,
+                raw: &raw,
+            };
+            engine.record_match(&event, &rule);
+        }
+        for case in engine.take_cases() {
+            engine.verdict(&case.id, Verdict::Expected).unwrap();
+            assert!(hour < 48, "told again in hour {hour}");
+        }
+    }
+}
+
 #[test]
 fn baselines_survive_a_restart() {
     let mut engine = settled(24 * 14);

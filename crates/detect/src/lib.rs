@@ -7,6 +7,7 @@
 //! | [`behaviour`] | what hosts, fleets and programs do, and what is unlike it |
 //! | [`canonical`] | what a command line says once its disguise is taken off |
 //! | [`sigma`] | known behaviour, by Sigma rules |
+//! | [`known`] | what a rule's match is worth |
 //! | [`window`] | hours, and hours that belong together |
 //! | [`prior`] | what is normal elsewhere, for a site that is new |
 //! | [`cases`], [`mod@case`] | what belongs together, and how it is told |
@@ -24,6 +25,7 @@ pub mod case;
 pub mod cases;
 mod config;
 pub mod engine;
+pub mod known;
 pub mod limits;
 pub mod observed;
 pub mod prior;

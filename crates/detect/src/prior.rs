@@ -14,6 +14,8 @@ use crate::limits::{PRIOR_SCORES_MAX, PRIOR_TOKENS_MAX};
 use crate::tokens::{Reading, Token, TokenKind};
 use crate::{Observed, window};
 
+/// See [`Prior::shipped`]; `models/office.md` tells how it was made.
+const SHIPPED: &[u8] = include_bytes!("../models/office.json");
 /// The version of the format.
 const FORMAT: u32 = 1;
 /// The chance of an unknown token of a kind that the prior says nothing of.
@@ -56,11 +58,20 @@ pub struct Prior {
     origin: Vec<String>,
     /// By [`TokenKind`] as a number.
     kinds: BTreeMap<u8, Kind>,
+    /// Host-hours in all, of any kind.
+    #[serde(default)]
+    hours: u64,
     /// Scores of ordinary host-hours.
     scores: Vec<f32>,
 }
 
 impl Prior {
+    /// The prior that ships: ordinary work of simulated offices, and no recording of anybody.
+    pub fn shipped() -> Self {
+        // A test reads it; should it ever not be one, a site begins without.
+        Self::from_json(SHIPPED).unwrap_or_default()
+    }
+
     /// Reads a prior.
     pub fn from_json(bytes: &[u8]) -> Result<Self, PriorError> {
         let prior: Self = serde_json::from_slice(bytes)?;
@@ -118,7 +129,9 @@ impl PriorIndex {
     pub fn of(prior: &Prior, key: SiteKey) -> Self {
         let mut index = Self::default();
         for (kind, known) in &prior.kinds {
-            let windows = known.windows as f64 + 1.0;
+            // Few hours hold any match of a rule, so of rules all hours count.
+            let is_rule = *kind == TokenKind::Rule as u8;
+            let windows = if is_rule { prior.hours } else { known.windows } as f64 + 1.0;
             for (text, count) in &known.tokens {
                 let chance = (f64::from(*count) + 0.5) / windows;
                 index.chances.insert(key.number(*kind, text), chance.min(1.0) as f32);
@@ -135,6 +148,11 @@ impl PriorIndex {
         self.chances.get(&number).map_or_else(unseen, |chance| f64::from(*chance))
     }
 
+    /// The chance that a host-hour holds a token, if the prior knows it.
+    pub fn known_chance(&self, number: u64) -> Option<f64> {
+        self.chances.get(&number).map(|chance| f64::from(*chance))
+    }
+
     /// The chance that a host-hour holds something new of a kind.
     pub fn novelty(&self, kind: TokenKind) -> f64 {
         self.novelty.get(&(kind as u8)).copied().unwrap_or(NOVELTY_UNKNOWN)
@@ -145,6 +163,7 @@ impl PriorIndex {
 #[derive(Debug, Default)]
 pub struct PriorBuilder {
     kinds: BTreeMap<u8, Kind>,
+    hours: u64,
     /// What each host has shown, by recording and host.
     hosts: BTreeMap<String, BTreeSet<Token>>,
     /// The window that is on, by host: its hour and its tokens.
@@ -154,15 +173,27 @@ pub struct PriorBuilder {
 impl PriorBuilder {
     /// Adds one event of a recording; events of one host come in the order of time.
     pub fn add(&mut self, recording: &str, event: &Observed<'_>) {
-        let host = format!("{recording}/{}", event.host);
-        let hour = window::hour_of(event.time_ms);
+        self.add_tokens(recording, event.host, event.time_ms, Reading::of(event).tokens);
+    }
+
+    /// The same of an event that was read already, or of a rule's match.
+    pub fn add_tokens(
+        &mut self,
+        recording: &str,
+        host: &str,
+        time_ms: i64,
+        tokens: impl IntoIterator<Item = Token>,
+    ) {
+        let host = format!("{recording}/{host}");
+        let hour = window::hour_of(time_ms);
         let open = self.open.entry(host.clone()).or_insert((hour, BTreeSet::new()));
         if open.0 != hour {
             let (_, tokens) = std::mem::replace(open, (hour, BTreeSet::new()));
+            self.hours += 1;
             Self::close(&mut self.kinds, self.hosts.entry(host.clone()).or_default(), tokens);
         }
-        if let Some((_, tokens)) = self.open.get_mut(&host) {
-            tokens.extend(Reading::of(event).tokens);
+        if let Some((_, open)) = self.open.get_mut(&host) {
+            open.extend(tokens);
         }
     }
 
@@ -187,9 +218,11 @@ impl PriorBuilder {
     /// The prior, without scores yet.
     pub fn finish(mut self, origin: Vec<String>) -> Prior {
         for (host, (_, tokens)) in std::mem::take(&mut self.open) {
+            self.hours += 1;
             Self::close(&mut self.kinds, self.hosts.entry(host).or_default(), tokens);
         }
-        Prior { format: FORMAT, origin, kinds: self.kinds, scores: Vec::new() }
+        let Self { kinds, hours, .. } = self;
+        Prior { format: FORMAT, origin, kinds, hours, scores: Vec::new() }
     }
 }
 

@@ -7,6 +7,10 @@ use crate::cases::Growth;
 use crate::engine::Engine;
 use crate::window::{Episode, WINDOW_MS};
 
+/// Host-hours that a site must have learned before what is merely new can make a case: where
+/// everything is new, new is nothing to be told.
+const SITE_HOURS_MIN: u64 = 96;
+
 impl Engine {
     /// Takes a host's hour into its episode, and weighs that.
     pub(crate) fn settle(&mut self, at: usize) {
@@ -51,7 +55,8 @@ impl Engine {
             return;
         }
         let mut case = episode.case.clone();
-        let p_value = self.calibration(&role).p_value(score);
+        let p_of_rules = episode.known.p_value();
+        let p_value = self.p_value(&role, score, p_of_rules);
         let tests_a_day = self.tests_a_day();
         let joins = self.config.layers.joins;
         let Some(episode) = self.hosts.get(at).and_then(|host| host.episode.as_ref()) else {
@@ -69,6 +74,15 @@ impl Engine {
         if opened && joins {
             self.gather(&id, at);
         }
+    }
+
+    /// How often an ordinary host-hour is as surprising: by all that it holds, once the site is
+    /// known, or by the rules that it matches alone, which needs no knowledge of the site. Two
+    /// questions were asked, so the smaller answer counts twice.
+    fn p_value(&mut self, role: &str, score: f64, p_of_rules: f64) -> f64 {
+        let is_known = self.fleet.windows() >= SITE_HOURS_MIN;
+        let p_of_all = if is_known { self.calibration(role).p_value(score) } else { 1.0 };
+        (2.0 * p_of_all.min(p_of_rules)).min(1.0)
     }
 
     fn tests_a_day(&self) -> f64 {
@@ -133,8 +147,8 @@ impl Engine {
                 continue;
             }
             let (hours, score, role) = (episode.hours, episode.score(), host.role.clone());
-            let found = episode.found.clone();
-            let p_value = self.calibration(&role).p_value(score);
+            let (found, p_of_rules) = (episode.found.clone(), episode.known.p_value());
+            let p_value = self.p_value(&role, score, p_of_rules);
             let joined = self.cases.joinable(hours, p_value, &found);
             if joined.is_some_and(|record| record.case.id == id) {
                 self.grow(at, id, p_value, self.tests_a_day());

@@ -3,6 +3,8 @@
 use learn::hash::HashedMap;
 
 use crate::case::Evidence;
+use crate::config::RuleLevel;
+use crate::known::{Acts, LEVELS};
 use crate::limits::{EVIDENCE_PER_WINDOW_MAX, SESSION_SYMBOLS_MAX, SESSIONS_PER_HOST_MAX};
 use crate::limits::{RATES_PER_WINDOW_MAX, TOKENS_PER_WINDOW_MAX};
 use crate::tokens::TokenKind;
@@ -34,6 +36,10 @@ pub struct Window {
     pub sessions: HashedMap<u64, Session>,
     /// Kinds of which something was new to the host.
     pub novel: [bool; TokenKind::COUNT],
+    /// Acts that rules know.
+    pub known: Acts,
+    /// Levels of which a rule was new to the host, and to what is known of ordinary work.
+    pub new_levels: [bool; LEVELS],
     /// Whether the surprise grew since an episode last took it.
     pub dirty: bool,
     evidence: usize,
@@ -70,6 +76,19 @@ impl Window {
         if self.evidence < EVIDENCE_PER_WINDOW_MAX {
             self.evidence += 1;
             self.found.push(tell());
+        }
+    }
+
+    /// Notes that a rule matched, before its token is; `is_unheard` if neither the host nor what is
+    /// known of ordinary work knows it.
+    pub fn note_rule(&mut self, time_ms: i64, bits: f64, level: RuleLevel, is_unheard: bool) {
+        #[expect(clippy::cast_possible_truncation, reason = "bits need no more")]
+        let bits = bits as f32;
+        if bits >= EVIDENCE_BITS_MIN {
+            self.known.note(time_ms, bits);
+        }
+        if let Some(new) = self.new_levels.get_mut(level.place()) {
+            *new |= is_unheard;
         }
     }
 
@@ -110,6 +129,8 @@ pub struct Episode {
     pub hours: (i64, i64),
     /// The largest surprise of each token.
     pub tokens: HashedMap<u64, f32>,
+    /// Acts that rules know.
+    pub known: Acts,
     /// Evidence that no case has taken yet.
     pub found: Vec<Evidence>,
     /// The case it belongs to.
@@ -138,6 +159,7 @@ impl Episode {
             self.score += f64::from((*bits - *known).max(0.0));
             *known = known.max(*bits);
         }
+        self.known.absorb(&window.known);
         self.found.append(&mut window.found);
         window.dirty = false;
     }

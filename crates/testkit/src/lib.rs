@@ -8,6 +8,7 @@
 //! | [`killer`] | [`Killer`], which runs the current test binary as a child and ends it with SIGKILL |
 //! | [`mirror`] | where this machine gets Debian packages from |
 //! | [`roots`] | [`roots::Root`], roots of real Debian systems, made once |
+//! | [`site`] | a simulated office of 20 or 50 machines, as its logs tell of it |
 //! | [`process`] | starting other programs from tests, with a time limit |
 
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod mirror;
 pub mod process;
 pub mod rng;
 pub mod roots;
+pub mod site;
 
 pub use clock::ManualClock;
 pub use faults::{FaultFiles, Faults};

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use learn::sketch::{Beacon, HostSketch, RateBook, Rhythm};
 use learn::wire::{put_text, take_text, take_u16};
 
+use crate::known::LEVELS;
 use crate::limits::{LEARNED_PER_WINDOW_MAX, QUARANTINE_HOURS_MAX, RHYTHMS_PER_HOST_MAX};
 use crate::tokens::TokenKind;
 use crate::window::{Episode, Window};
@@ -40,6 +41,8 @@ pub struct Held {
     pub tokens: Vec<u64>,
     /// Kinds of which something was new.
     pub novel: [bool; TokenKind::COUNT],
+    /// Levels of which a rule was new.
+    pub new_levels: [bool; LEVELS],
 }
 
 impl Host {
@@ -57,14 +60,15 @@ impl Host {
     /// Ends the window that is on and puts it into quarantine.
     pub fn turn(&mut self, hour: i64) {
         let window = std::mem::replace(&mut self.window, Window::at(hour));
-        let mut tokens: Vec<u64> = window.seen.into_keys().collect();
+        let mut tokens: Vec<u64> = window.seen.keys().copied().collect();
         tokens.sort_unstable();
         tokens.truncate(LEARNED_PER_WINDOW_MAX);
         tokens.shrink_to_fit();
         if self.quarantine.len() >= QUARANTINE_HOURS_MAX {
             self.quarantine.pop_front();
         }
-        self.quarantine.push_back(Held { hour: window.hour, tokens, novel: window.novel });
+        let Window { hour, novel, new_levels, .. } = window;
+        self.quarantine.push_back(Held { hour, tokens, novel, new_levels });
     }
 
     /// Counts a call to a destination. Of too many destinations the one called longest ago goes.

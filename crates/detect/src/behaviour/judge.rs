@@ -3,6 +3,8 @@
 use learn::sketch::{FleetSketch, Sighting};
 
 use super::host::Host;
+use crate::config::RuleLevel;
+use crate::known::KnownRates;
 use crate::prior::PriorIndex;
 use crate::tokens::TokenKind;
 
@@ -48,6 +50,28 @@ impl Judge<'_> {
             bits = bits.min(-self.novelty(host, kind).log2());
         }
         Judgement { bits, sighting, is_new }
+    }
+
+    /// Judges a match of a rule on a host, and tells whether it counts for the rate of its level:
+    /// it is new to the host, and nothing else says how often the rule matches.
+    #[expect(clippy::cast_precision_loss, reason = "windows are hours")]
+    pub fn rule(
+        &self,
+        host: &Host,
+        number: u64,
+        level: RuleLevel,
+        rates: &KnownRates,
+    ) -> (Judgement, bool) {
+        let windows = self.fleet.windows() as f64;
+        let is_new = !host.has_shown(number);
+        let known = self.prior.known_chance(number);
+        let elsewhere = known.map_or(0.0, |chance| KnownRates::elsewhere(chance, windows));
+        let mut sighting = self.fleet.sighting(&host.sketch, number, known.unwrap_or(0.0));
+        let of_level = rates.of_level(level, windows);
+        let own = sighting.chance.max(elsewhere);
+        sighting.chance = own.max(of_level);
+        let judgement = Judgement { bits: sighting.bits(), sighting, is_new };
+        (judgement, is_new && own <= of_level)
     }
 
     /// The chance that a window of this host holds something new of a kind.

@@ -9,15 +9,19 @@
 //!
 //! | stage | file | undoes |
 //! |---|---|---|
+//! | expressions | `expressions` | constant expressions of PowerShell: joined, formatted, by number, replaced, cut |
 //! | characters | `characters` | fullwidth and look-alike letters, characters of no width, dashes, quotes, carets, backticks, pieces joined by `+` |
-//! | variables | `variables` | `%name%`, `%name:~1,2%`, `$env:name`, `${IFS}`, variables that the line itself sets |
-//! | paths | `paths` | slashes, `\.\`, `\x\..\`, `\\?\`, short names |
-//! | words | `words` | white space, switch signs, `.exe`, forms of PowerShell parameters, encoded commands |
+//! | variables | `variables` | `%name%`, `%name:~1,2%`, `$env:name`, `${IFS}`, variables that the line itself sets, loops over one word |
+//! | paths | `paths` | slashes, `\.\`, `\x\..\`, `\\?\`, this machine's own shares, short names, addresses as numbers, `%41` in a URL |
+//! | words | `words` | white space, switch signs, `.exe`, forms of PowerShell parameters, other names of cmdlets, encoded commands |
+//! | commands | `commands` | separators of `cmd`, commands inside and beside others |
 //!
 //! Each undoing that has no everyday use is counted in [`Marks`]: the sign "obfuscation present".
 //! The view is weaker than the text, so what matched only there is marked so in the match.
 
 mod characters;
+mod commands;
+mod expressions;
 mod paths;
 mod variables;
 mod words;
@@ -93,7 +97,8 @@ pub struct View {
 /// The canonical view of `text`.
 pub fn view(text: &str, kind: Text) -> View {
     let mut marks = Marks::default();
-    let plain = clean(cut(text), &mut marks);
+    let evaluated = expressions::evaluated(cut(text), &mut marks);
+    let plain = clean(&evaluated, &mut marks);
     let text = say(&plain, kind, 0, &mut marks);
     View { text, plain, marks }
 }
@@ -276,6 +281,13 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
     said.push(' ');
     if powershell {
         push_short(&mut said, &lower);
+        push_names(&mut said, &lower);
+    }
+    if kind == Text::CommandLine && depth < DEPTH_MAX {
+        for inner in commands::inside(&lower) {
+            said.push(' ');
+            said.push_str(&say(&inner, kind, depth + 1, &mut Marks::default()));
+        }
     }
     if lower != written {
         push_written(&mut said, &written, powershell);
@@ -285,7 +297,8 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         && let Some(inner) = words::encoded_command(plain)
     {
         marks.hidden_text = marks.hidden_text.saturating_add(1);
-        let inner = clean(cut(&inner), marks);
+        let inner = expressions::evaluated(cut(&inner), marks).into_owned();
+        let inner = clean(&inner, marks);
         said.push(' ');
         said.push_str(&WHOLE.frame("-command"));
         said.push_str(&say(&inner, Text::Script, depth + 1, marks));
@@ -303,6 +316,23 @@ fn push_short(said: &mut String, lower: &str) {
     for raw in lower.split_whitespace() {
         said.push(' ');
         said.push_str(&WHOLE.frame(&form(raw, false)));
+    }
+}
+
+/// Cmdlets also stand under their other names, and values that a colon joins to their parameter by
+/// themselves.
+fn push_names(said: &mut String, lower: &str) {
+    for raw in lower.split_whitespace() {
+        for name in words::other_names(raw) {
+            said.push(' ');
+            said.push_str(&WHOLE.frame(name));
+        }
+        if let Some((parameter, value)) = words::joined_value(raw) {
+            for part in [parameter, value] {
+                said.push(' ');
+                said.push_str(&WHOLE.frame(&word(part, true, WHOLE, &mut Marks::default())));
+            }
+        }
     }
 }
 

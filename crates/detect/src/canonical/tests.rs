@@ -94,6 +94,41 @@ fn a_rule_finds_its_words_in_other_forms_and_another_order() {
 }
 
 #[test]
+fn a_loop_over_one_word_is_that_word() {
+    assert!(finds("net user", "cmd /c \"for %q in (user) do net %q /add\""));
+    assert!(finds("net user", "cmd /c for /f \"delims=\" %%q in ('echo user') do net %%q"));
+    assert!(!finds("net user", "cmd /c for %q in (user) do echo %r"));
+}
+
+#[test]
+fn the_shell_around_a_command_does_not_hide_it() {
+    assert!(finds("whoami /all", "cmd,/c;whoami,/all"));
+    assert!(said("net user 2>nul").contains(" net user 2 "));
+    let text = view("cmd /c \"net user & net group\"", Text::CommandLine).text;
+    let starts = |rule: &str| {
+        let anchors = Anchors { start: true, end: false };
+        needle(rule, anchors, false).unwrap().iter().all(|one| text.contains(one.as_str()))
+    };
+    assert!(starts("net user") && starts("net group") && starts("cmd"));
+}
+
+#[test]
+fn cmdlets_and_parameters_have_other_names() {
+    assert!(finds("powershell Invoke-Expression", "powershell -c iex(gc x)"));
+    assert!(finds("powershell iex", "powershell -c Invoke-Expression x"));
+    assert!(finds("powershell -WindowStyle hidden", "powershell -w:hidden x"));
+    assert!(finds("powershell Add-MpPreference -ExclusionPath C:", "powershell Add-MpPreference -ExclusionPath:C:"));
+}
+
+#[test]
+fn addresses_have_one_form() {
+    assert!(finds("://127.0.0.1/x", "curl http://2130706433/x"));
+    assert!(finds("a.example/pay", "curl http://a.example/%70ay"));
+    assert!(finds(r"C:\Windows\x", r"type \\127.0.0.1\c$\Windows\x"));
+    assert!(finds("1234567", "echo 1234567"));
+}
+
+#[test]
 fn anchors_hold_in_the_view() {
     let holds = |rule: &str, start: bool, end: bool, line: &str| {
         let text = view(line, Text::CommandLine).text;

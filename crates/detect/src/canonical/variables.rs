@@ -29,6 +29,8 @@ const KNOWN: &[(&str, &str)] = &[
 
 /// The most variables that one line may set.
 const SET_MAX: usize = 32;
+/// The most loops that one line may hold.
+const LOOPS_MAX: usize = 8;
 /// The longest text that replacing may make, in bytes.
 const OUT_BYTES_MAX: usize = 128 << 10;
 
@@ -37,6 +39,8 @@ pub(super) fn replaced(text: &str, marks: &mut Marks) -> String {
     if !text.contains(['%', '$', '!']) {
         return text.to_owned();
     }
+    let looped = loops(text, marks);
+    let text = looped.as_deref().unwrap_or(text);
     let set = variables_set(text);
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
@@ -119,6 +123,62 @@ fn edited(value: &str, edit: &str) -> Option<String> {
     }
     let (from, to) = edit.split_once('=')?;
     (!from.is_empty()).then(|| value.replace(from, to))
+}
+
+/// The text with the variables of its loops over one word filled in:
+/// `for %q in (net) do %q user`, `for /f "delims=" %%q in ('echo net') do %%q user`.
+fn loops(text: &str, marks: &mut Marks) -> Option<String> {
+    let mut text = text.to_owned();
+    let mut changed = false;
+    for _ in 0..LOOPS_MAX {
+        let Some((letter, value, body)) = one_loop(&text) else { break };
+        let (head, tail) = text.split_at_checked(body)?;
+        // `%%q` in a script, `%q` on a line; modifiers such as `%~q` take quotes off.
+        let mut tail = tail.to_owned();
+        for form in ["%%~", "%%", "%~", "%"] {
+            tail = tail.replace(&format!("{form}{letter}"), &value);
+        }
+        // What was read is not to be found again.
+        let head = head.replacen("for ", "for\u{1}", usize::MAX);
+        text = head + &tail;
+        changed = true;
+        marks.cut_variables = marks.cut_variables.saturating_add(1);
+        if text.len() > OUT_BYTES_MAX {
+            return None;
+        }
+    }
+    changed.then(|| text.replace('\u{1}', " "))
+}
+
+/// The letter of the first loop, the word that it runs over, and where its body begins.
+fn one_loop(text: &str) -> Option<(char, String, usize)> {
+    let mut at = 0;
+    while let Some(found) = text.get(at..)?.find("for ") {
+        let start = at + found;
+        at = start + 4;
+        let before = text.get(..start)?.chars().next_back();
+        if before.is_some_and(char::is_alphanumeric) {
+            continue;
+        }
+        let rest = text.get(at..)?;
+        let Some((options, rest_of)) = rest.split_once('%') else { continue };
+        let is_option = options.trim().is_empty() || options.trim_start().starts_with(['/', '-']);
+        let name = rest_of.trim_start_matches('%');
+        let Some(letter) = name.chars().next().filter(char::is_ascii_alphabetic) else { continue };
+        let Some(after) = name.get(1..)?.trim_start().strip_prefix("in") else { continue };
+        let Some(inner) = after.trim_start().strip_prefix('(') else { continue };
+        let Some((set, body)) = inner.split_once(')') else { continue };
+        let Some(body) = body.trim_start().strip_prefix("do") else { continue };
+        if !is_option || set.len() > 4_096 {
+            continue;
+        }
+        let set = set.trim();
+        let value = set.strip_prefix("echo ").or_else(|| set.strip_prefix("@echo ")).unwrap_or(set);
+        // Of several words the first stands for all: the command runs for it as well.
+        let value = if options.contains("/f") { value } else { value.split_whitespace().next()? };
+        return Some((letter, value.trim().to_owned(), text.len() - body.len()));
+    }
+    None
 }
 
 /// Variables that the line itself sets: `set x=net& call %x% user`.

@@ -65,6 +65,84 @@ fn parameter(name: &str, open: bool) -> &str {
     whole.map_or(name, |(whole, _, _)| *whole)
 }
 
+/// Cmdlets with the other names that PowerShell ships for them.
+const CMDLETS: &[(&str, &[&str])] = &[
+    ("invoke-expression", &["iex"]),
+    ("invoke-webrequest", &["iwr", "wget", "curl"]),
+    ("invoke-restmethod", &["irm"]),
+    ("invoke-command", &["icm"]),
+    ("invoke-item", &["ii"]),
+    ("invoke-wmimethod", &["iwmi"]),
+    ("get-content", &["gc", "cat", "type"]),
+    ("get-childitem", &["gci", "dir", "ls"]),
+    ("get-wmiobject", &["gwmi"]),
+    ("get-ciminstance", &["gcim"]),
+    ("get-process", &["gps", "ps"]),
+    ("get-service", &["gsv"]),
+    ("get-itemproperty", &["gp"]),
+    ("get-command", &["gcm"]),
+    ("get-variable", &["gv"]),
+    ("get-member", &["gm"]),
+    ("get-location", &["gl", "pwd"]),
+    ("stop-process", &["spps", "kill"]),
+    ("start-process", &["saps", "start"]),
+    ("start-service", &["sasv"]),
+    ("stop-service", &["spsv"]),
+    ("start-job", &["sajb"]),
+    ("set-itemproperty", &["sp"]),
+    ("set-item", &["si"]),
+    ("set-variable", &["sv"]),
+    ("set-content", &["sc"]),
+    ("set-alias", &["sal"]),
+    ("set-location", &["sl", "cd", "chdir"]),
+    ("new-object", &[]),
+    ("new-item", &["ni"]),
+    ("new-itemproperty", &[]),
+    ("new-alias", &["nal"]),
+    ("new-pssession", &["nsn"]),
+    ("enter-pssession", &["etsn"]),
+    ("remove-item", &["ri", "rm", "del", "erase", "rd", "rmdir"]),
+    ("remove-itemproperty", &["rp"]),
+    ("copy-item", &["cpi", "cp", "copy"]),
+    ("move-item", &["mi", "mv", "move"]),
+    ("rename-item", &["rni", "ren"]),
+    ("import-module", &["ipmo"]),
+    ("foreach-object", &["%", "foreach"]),
+    ("where-object", &["?", "where"]),
+    ("select-object", &["select"]),
+    ("select-string", &["sls"]),
+    ("write-output", &["echo", "write"]),
+    ("out-file", &[]),
+    ("add-type", &[]),
+];
+
+/// The other names of the cmdlet that a word in lower case is.
+pub(super) fn other_names(raw: &str) -> impl Iterator<Item = &'static str> {
+    let name = raw.trim_matches(['(', ')', '{', '}', ';', '&', '|', '$', ',']);
+    let row = CMDLETS.iter().find(|(whole, others)| {
+        *whole == name || others.contains(&name) || matches_wildcard(name, whole)
+    });
+    let all = row.into_iter().flat_map(|(whole, others)| {
+        std::iter::once(*whole).chain(others.iter().copied().filter(|other| other.len() > 2))
+    });
+    let own = name.to_owned();
+    let bare = raw != name;
+    all.filter(move |other| bare || *other != own)
+}
+
+/// Whether a name with a `*` near its end stands for a cmdlet, as `gcm` finds it.
+fn matches_wildcard(name: &str, whole: &str) -> bool {
+    name.strip_suffix('*').is_some_and(|stem| stem.len() > 5 && whole.starts_with(stem))
+}
+
+/// `-name:value`, which is `-name value`.
+pub(super) fn joined_value(raw: &str) -> Option<(&str, &str)> {
+    let (parameter, value) = raw.split_once(':')?;
+    let name = parameter.strip_prefix(['-', '/'])?;
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic());
+    (is_name && !value.is_empty() && !value.starts_with(['\\', '/'])).then_some((parameter, value))
+}
+
 /// Whether a line in lower case is about PowerShell.
 pub(super) fn starts_powershell(line: &str) -> bool {
     line.contains("powershell") || line.contains("pwsh")

@@ -40,6 +40,8 @@ pub(super) struct Facts<'e> {
     first: Vec<u16>,
     facts: Vec<Fact<'e>>,
     fields: Vec<Field>,
+    /// By field: whether anything asks for it.
+    asked: &'e [bool],
 }
 
 impl<'e> Fact<'e> {
@@ -84,8 +86,9 @@ impl<'e> Fact<'e> {
 }
 
 impl<'e> Facts<'e> {
-    pub(super) fn new(names: &Names) -> Self {
+    pub(super) fn new(names: &Names, asked: &'e [bool]) -> Self {
         Self {
+            asked,
             first: vec![0; names.len()],
             facts: Vec::with_capacity(32),
             fields: Vec::with_capacity(32),
@@ -132,6 +135,9 @@ impl<'e> Facts<'e> {
 
     fn add_named(&mut self, name: &str, value: &'e Value, names: &Names, mapping: usize) {
         for (field, convert) in names.of(name, mapping) {
+            if self.asked.get(usize::from(field.0)) != Some(&true) {
+                continue;
+            }
             match convert {
                 Some(convert) => {
                     if let Some(text) = value.as_str() {

@@ -223,9 +223,31 @@ impl Index {
         self.always.get(usize::from(log_source)).map_or(&[], Vec::as_slice)
     }
 
-    /// Hands over the rules of which the event shows a key; some more than once.
-    pub(super) fn search(&self, facts: &Facts<'_>, mut sink: impl FnMut(u32)) {
-        for (field, fact) in facts.all() {
+    /// For each field whether a rule that `is_meant` accepts has a key in it.
+    pub(super) fn fields(&self, is_meant: impl Fn(u32) -> bool) -> Vec<bool> {
+        let mut fields: Vec<bool> = self
+            .texts
+            .iter()
+            .map(|index| index.as_ref().is_some_and(|i| i.rules.iter().any(|rule| is_meant(*rule))))
+            .collect();
+        for ((field, _), rules) in &self.numbers {
+            if let Some(slot) = fields.get_mut(usize::from(field.0)) {
+                *slot |= rules.iter().any(|rule| is_meant(*rule));
+            }
+        }
+        fields
+    }
+
+    /// Hands over the rules of which the event shows a key in one of these fields; some more than
+    /// once.
+    pub(super) fn search(
+        &self,
+        facts: &Facts<'_>,
+        fields: &[bool],
+        mut sink: impl FnMut(u32),
+    ) {
+        let wanted = |field: &Field| fields.get(usize::from(field.0)) == Some(&true);
+        for (field, fact) in facts.all().filter(|(field, _)| wanted(field)) {
             if let Some(Some(index)) = self.texts.get(usize::from(field.0)) {
                 let folded = fact.as_text(false);
                 index.search(folded, &mut sink);

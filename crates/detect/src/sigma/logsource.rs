@@ -177,14 +177,26 @@ const OTHERS: &[(&str, Kind)] = &[
     ("syslog/clamav", kind("linux", &["antivirus"], &["clamav", "syslog"], "")),
     ("syslog/vsftpd", kind("linux", &[], &["vsftpd", "syslog"], "")),
     ("syslog/guacamole", kind("linux", &[], &["guacamole", "syslog"], "")),
-    ("linux/process", kind("linux", &["process_creation"], &[], mapping::OSQUERY)),
+    ("linux/osquery process", kind("linux", &["process_creation"], &[], mapping::OSQUERY)),
+    ("linux/osquery file", kind("linux", &["file_event"], &[], mapping::OSQUERY)),
+    ("linux/osquery network", kind("linux", &["network_connection"], &[], mapping::OSQUERY)),
     ("linux/ecs process", kind("linux", &["process_creation"], &[], mapping::ECS)),
     ("macos/ecs process", kind("macos", &["process_creation"], &[], mapping::ECS)),
     ("windows/ecs process", kind("windows", &["process_creation"], &[], mapping::ECS)),
+    ("linux/ecs file", kind("linux", &["file_event"], &[], mapping::ECS)),
+    ("linux/ecs network", kind("linux", &["network_connection"], &[], mapping::ECS)),
+    ("macos/ecs file", kind("macos", &["file_event"], &[], mapping::ECS)),
+    ("macos/ecs network", kind("macos", &["network_connection"], &[], mapping::ECS)),
+    ("windows/ecs file", kind("windows", &["file_event"], &[], mapping::ECS)),
+    ("windows/ecs network", kind("windows", &["network_connection"], &[], mapping::ECS)),
+    ("linux/ocsf file", kind("linux", &["file_event"], &[], mapping::OCSF)),
+    ("linux/ocsf network", kind("linux", &["network_connection"], &[], mapping::OCSF)),
+    ("windows/ocsf file", kind("windows", &["file_event"], &[], mapping::OCSF)),
+    ("windows/ocsf network", kind("windows", &["network_connection"], &[], mapping::OCSF)),
     ("linux/ocsf process", kind("linux", &["process_creation"], &[], mapping::OCSF)),
     ("macos/ocsf process", kind("macos", &["process_creation"], &[], mapping::OCSF)),
     ("windows/ocsf process", kind("windows", &["process_creation"], &[], mapping::OCSF)),
-    ("falco/process", kind("linux", &["process_creation"], &[], mapping::FALCO)),
+    ("falco", kind("linux", &["process_creation"], &[], mapping::FALCO)),
     ("zeek", kind("zeek", &[], &[], "")),
     ("zeek/conn", kind("zeek", &["firewall"], &["conn"], mapping::ZEEK_CONN)),
     ("zeek/dns", kind("zeek", &["dns"], &["dns"], mapping::ZEEK_DNS)),
@@ -347,51 +359,61 @@ fn name_of(event: &Observed<'_>) -> Option<&'static str> {
     };
     match event.source {
         "auditd" => Some(auditd(event)),
-        "syslog" | "auth_log" | "journald" | "journal" => {
-            let programs = ["program", "appname", "SYSLOG_IDENTIFIER", "_COMM", "process"];
+        "syslog" | "journald_json" | "journald_export" => {
+            let programs = ["program", "SYSLOG_IDENTIFIER", "_COMM"];
             let program = programs.iter().map(|key| text(key)).find(|name| !name.is_empty());
             Some(syslog(program.unwrap_or_default()))
         }
-        "zeek" => {
-            let path = if text("_path").is_empty() { text("path") } else { text("_path") };
+        "zeek_json" | "zeek_tsv" => {
+            // A log of columns says which one it is in its head, not in each record.
+            let log_name = event.ocsf.get("metadata").and_then(|of| of.get("log_name"));
+            let path = log_name.and_then(Value::as_str).unwrap_or_else(|| text("_path"));
             Some(known("zeek/", path).unwrap_or("zeek"))
         }
-        "suricata" => known("suricata/", text("event_type")),
-        "cloudtrail" => Some("cloudtrail"),
-        "kubernetes" | "kubernetes_audit" | "k8s_audit" => Some("kubernetes"),
-        "web_access" | "access_log" | "web" => Some(known("web/", text("server")).unwrap_or("web")),
-        "falco" => Some("falco/process"),
-        "osquery" => Some("linux/process"),
+        "suricata_eve" => known("suricata/", text("event_type")),
+        "kubernetes_audit" => Some("kubernetes"),
+        "web_access" => Some("web"),
+        "falco" => Some("falco"),
+        "osquery" => known("linux/osquery ", class(event.class_uid)),
         "azure" => known("azure/", &text("category").to_ascii_lowercase()),
-        "ecs" => ecs_process(event),
-        "ocsf" if event.class_uid == 1007 => match operating_system(event.raw.get("device")) {
-            "windows" => Some("windows/ocsf process"),
-            "macos" => Some("macos/ocsf process"),
-            _ => Some("linux/ocsf process"),
-        },
+        "ecs" => of_system(event, event.raw.get("host"), "ecs "),
         "ocsf" if event.class_uid == 4003 => Some("dns"),
+        "ocsf" => of_system(event, event.raw.get("device"), "ocsf "),
         source => OTHERS.iter().map(|(row, _)| *row).find(|row| *row == source),
     }
 }
 
-fn ecs_process(event: &Observed<'_>) -> Option<&'static str> {
-    let categories = event.raw.get("event")?.get("category")?;
-    let is_process = match categories {
-        Value::String(category) => category == "process",
-        Value::Array(all) => all.iter().any(|category| category == "process"),
-        _ => false,
+/// What rows call an OCSF class.
+fn class(class_uid: u32) -> &'static str {
+    match class_uid {
+        1_001 => "file",
+        1_007 => "process",
+        4_001 => "network",
+        _ => "",
+    }
+}
+
+/// The row of a class of events, on the system that the host or device names.
+fn of_system(event: &Observed<'_>, host: Option<&Value>, of: &str) -> Option<&'static str> {
+    let flat = event.raw.get("host.os.type").or_else(|| event.raw.get("host.os.family"));
+    let system = match flat.and_then(Value::as_str) {
+        Some(name) => system_named(name),
+        None => operating_system(host),
     };
-    is_process.then(|| match operating_system(event.raw.get("host")) {
-        "windows" => "windows/ecs process",
-        "macos" => "macos/ecs process",
-        _ => "linux/ecs process",
+    let mut rows = OTHERS.iter().map(|(row, _)| *row);
+    rows.find(|row| {
+        let rest = row.strip_prefix(system).and_then(|rest| rest.strip_prefix('/'));
+        rest.and_then(|rest| rest.strip_prefix(of)) == Some(class(event.class_uid))
     })
 }
 
 fn operating_system(host: Option<&Value>) -> &'static str {
     let os = host.and_then(|host| host.get("os"));
     let keys = ["type", "platform", "family", "name"];
-    let name = keys.iter().find_map(|key| os?.get(key)?.as_str()).unwrap_or_default();
+    system_named(keys.iter().find_map(|key| os?.get(key)?.as_str()).unwrap_or_default())
+}
+
+fn system_named(name: &str) -> &'static str {
     match name.to_ascii_lowercase().as_str() {
         name if name.starts_with("windows") => "windows",
         name if name.starts_with("macos") || name.starts_with("darwin") => "macos",
@@ -399,16 +421,18 @@ fn operating_system(host: Option<&Value>) -> &'static str {
     }
 }
 
+/// An audit event may have several records: what one of them is, it is.
 fn auditd(event: &Observed<'_>) -> &'static str {
-    let is = |key: &str, wanted: &[&str]| {
-        let value = event.raw.get(key).and_then(Value::as_str);
-        value.is_some_and(|value| wanted.contains(&value))
+    let is = |key: &str, wanted: &str| match event.raw.get(key) {
+        Some(Value::String(value)) => value == wanted,
+        Some(Value::Array(values)) => values.iter().any(|value| value == wanted),
+        _ => false,
     };
-    if event.class_uid == 1007 || is("type", &["EXECVE"]) || event.raw.contains_key("argc") {
+    if event.class_uid == 1_007 || is("type", "EXECVE") {
         "auditd/process"
-    } else if is("nametype", &["CREATE"]) {
+    } else if event.class_uid == 1_001 || is("nametype", "CREATE") {
         "auditd/file"
-    } else if is("SYSCALL", &["connect"]) {
+    } else if event.class_uid == 4_001 || is("SYSCALL", "connect") {
         "auditd/network"
     } else {
         "auditd"
@@ -471,10 +495,11 @@ mod tests {
     #[test]
     fn other_sources_are_known_by_name_and_content() {
         assert!(holds("syslog", json!({"program": "sshd"}), "linux", "", "auth"));
-        assert!(holds("zeek", json!({"_path": "dns"}), "zeek", "", "dns"));
-        assert!(holds("zeek", json!({"_path": "dns"}), "", "dns", ""));
+        assert!(holds("zeek_json", json!({"_path": "dns"}), "zeek", "", "dns"));
+        assert!(holds("zeek_json", json!({"_path": "dns"}), "", "dns", ""));
         assert!(holds("cloudtrail", json!({}), "aws", "", "cloudtrail"));
-        assert!(holds("auditd", json!({"type": "EXECVE"}), "linux", "process_creation", ""));
+        let execve = json!({"type": ["SYSCALL", "EXECVE"]});
+        assert!(holds("auditd", execve, "linux", "process_creation", ""));
         assert!(!holds("unheard of", json!({}), "linux", "", ""));
         assert!(
             !holds("syslog", json!({}), "", "", ""),

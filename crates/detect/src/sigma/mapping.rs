@@ -110,6 +110,8 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             ("name", "TargetFilename", None),
             ("addr", "DestinationIp", None),
             ("port", "DestinationPort", None),
+            ("SYSCALL", "syscall", None),
+            ("UID", "User", None),
         ],
         made: arguments,
     },
@@ -122,6 +124,12 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             ("columns.parent_path", "ParentImage", None),
             ("columns.parent_cmdline", "ParentCommandLine", None),
             ("columns.username", "User", None),
+            ("columns.uid", "User", None),
+            ("columns.pid", "ProcessId", None),
+            ("columns.parent", "ParentProcessId", None),
+            ("columns.target_path", "TargetFilename", None),
+            ("columns.remote_address", "DestinationIp", None),
+            ("columns.remote_port", "DestinationPort", None),
         ],
         made: nothing,
     },
@@ -135,6 +143,8 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             ("output_fields.proc.pcmdline", "ParentCommandLine", None),
             ("output_fields.user.name", "User", None),
             ("output_fields.fd.name", "TargetFilename", None),
+            ("output_fields.proc.pid", "ProcessId", None),
+            ("output_fields.proc.ppid", "ParentProcessId", None),
         ],
         made: nothing,
     },
@@ -153,6 +163,13 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             ("actor.process.file.path", "ParentImage", None),
             ("actor.process.cmd_line", "ParentCommandLine", None),
             ("actor.user.name", "User", None),
+            ("file.path", "TargetFilename", None),
+            ("src_endpoint.ip", "SourceIp", None),
+            ("dst_endpoint.ip", "DestinationIp", None),
+            ("dst_endpoint.port", "DestinationPort", None),
+            ("dst_endpoint.hostname", "DestinationHostname", None),
+            ("query.hostname", "query", None),
+            ("query.type", "record_type", None),
         ],
         made: nothing,
     },
@@ -207,16 +224,8 @@ pub(super) const MAPPINGS: &[Mapping] = &[
     Mapping {
         name: WEB,
         fields: &[
-            ("client", "c-ip", None),
-            ("method", "cs-method", None),
-            ("path", "cs-uri-stem", None),
-            ("query", "cs-uri-query", None),
-            ("target", "cs-uri", None),
-            ("status", "sc-status", None),
-            ("user_agent", "cs-user-agent", None),
-            ("referer", "cs-referer", None),
-            ("host", "cs-host", None),
-            ("user", "cs-username", None),
+            // The reader gives the names of the W3C extended form already.
+            ("c-uri", "cs-uri", None),
         ],
         made: query_of_target,
     },
@@ -301,10 +310,14 @@ fn arguments(raw: &Map<String, Value>) -> Made {
     if raw.contains_key("CommandLine") {
         return Vec::new();
     }
-    // In a record of the call itself `a0` to `a3` are registers, not arguments.
-    let is_execve = raw.contains_key("argc")
-        || raw.get("type").and_then(Value::as_str).is_some_and(|kind| kind == "EXECVE");
-    if !is_execve {
+    // In an event without a start `a0` to `a3` are the registers of the call, not arguments.
+    let of_start = |kind: &Value| kind == "EXECVE";
+    let is_start = match raw.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(of_start),
+        Some(kind) => of_start(kind),
+        None => false,
+    };
+    if !is_start {
         return Vec::new();
     }
     let words: Vec<&str> = (0..ARGUMENTS_MAX)
@@ -313,24 +326,11 @@ fn arguments(raw: &Map<String, Value>) -> Made {
     if words.is_empty() { Vec::new() } else { vec![("CommandLine", words.join(" "))] }
 }
 
-/// Path and query of a request whose target was logged in one.
+/// Rules look for the query with the path before it, too.
 fn query_of_target(raw: &Map<String, Value>) -> Made {
-    let keys = ["target", "request_target", "uri", "url"];
-    let Some(target) = keys.iter().find_map(|key| raw.get(*key).and_then(Value::as_str)) else {
-        return Vec::new();
-    };
-    if raw.contains_key("query") {
-        return Vec::new();
-    }
-    match target.split_once('?') {
-        Some((path, query)) => {
-            vec![
-                ("cs-uri-stem", path.to_owned()),
-                ("cs-uri-query", target.to_owned()),
-                ("cs-uri-query", query.to_owned()),
-            ]
-        }
-        None => vec![("cs-uri-stem", target.to_owned()), ("cs-uri-query", target.to_owned())],
+    match raw.get("c-uri").and_then(Value::as_str) {
+        Some(target) => vec![("cs-uri-query", target.to_owned())],
+        None => Vec::new(),
     }
 }
 
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn audit_arguments_make_a_command_line() {
-        let raw = json!({"type": "EXECVE", "argc": "2", "a0": "cat", "a1": "/etc/shadow"});
+        let raw = json!({"type": ["SYSCALL", "EXECVE"], "argc": "2", "a0": "cat", "a1": "/etc/shadow"});
         let made = arguments(raw.as_object().unwrap());
         assert_eq!(made, [("CommandLine", "cat /etc/shadow".to_owned())]);
         let registers = json!({"type": "SYSCALL", "a0": "7ffd", "a1": "0"});

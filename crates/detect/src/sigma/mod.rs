@@ -183,7 +183,7 @@ impl Rules {
         let Some(of_kind) = pack.by_kind.get(kind) else { return };
         let mut asked = vec![0_u64; pack.rules.len().div_ceil(64)];
         let mut candidates = of_kind.always.clone();
-        pack.index.search(&facts, |rule| {
+        pack.index.search(&facts, &of_kind.fields, |rule| {
             let (word, bit) = (rule as usize / 64, 1_u64 << (rule % 64));
             if let Some(word) = asked.get_mut(word)
                 && *word & bit == 0
@@ -211,14 +211,14 @@ impl Rules {
         self.facts(event).map_or(0, |(_, facts)| facts.marks())
     }
 
-    fn facts<'e>(&self, event: &Observed<'e>) -> Option<(usize, Facts<'e>)> {
+    fn facts<'e>(&'e self, event: &Observed<'e>) -> Option<(usize, Facts<'e>)> {
         let pack = &self.pack;
         let kind = pack.kinds.of(event)?;
         let of_kind = pack.by_kind.get(kind)?;
         if !of_kind.log_sources.contains(&true) {
             return None;
         }
-        let mut facts = Facts::new(&pack.names);
+        let mut facts = Facts::new(&pack.names, &of_kind.asked);
         let mapping = logsource::Kinds::mapping_of(event, of_kind.mapping);
         facts.add_event(event.raw, &pack.names, mapping);
         if let Some(mapping) = mapping::MAPPINGS.get(mapping) {

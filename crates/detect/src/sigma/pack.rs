@@ -1,6 +1,6 @@
 //! Rules from files, in the form in which they are matched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rsigma_parser::{
     CorrelationRule, FilterRule, FilterRuleTarget, Level as ParsedLevel, SigmaRule, Status,
@@ -8,7 +8,7 @@ use rsigma_parser::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::atom::{Atom, Field, Tables};
+use super::atom::{Atom, Field, Tables, Test};
 use super::compile::{Compiler, Placeholders};
 use super::correlation::Correlation;
 use super::expr::{Expr, Programs};
@@ -102,6 +102,10 @@ pub(super) struct OfKind {
     pub always: Vec<u32>,
     /// Whether rules look for words in any field.
     pub words: bool,
+    /// Fields in which one of its rules has a key.
+    pub fields: Vec<bool>,
+    /// Fields that its rules, or correlations, ask for: of an event nothing else is taken in.
+    pub asked: Vec<bool>,
     pub mapping: usize,
 }
 
@@ -326,6 +330,7 @@ impl Loader {
             });
         }
         let words = words_by_log_source(&self.drafts, &self.compiler, self.log_sources.len());
+        let asked = asked_by_log_source(&self.drafts, &self.compiler, self.log_sources.len());
         let log_sources = std::mem::take(&mut self.log_sources);
         drop(std::mem::take(&mut self.drafts));
         let (atoms, tables, names) = self.compiler.finish();
@@ -334,7 +339,8 @@ impl Loader {
             self.refused.push(Refused { file, title, reason });
             Index::default()
         });
-        let by_kind = by_kind(&kinds, &log_sources, &index, &words);
+        let by_kind = by_kind(&kinds, &log_sources, &rules, &index, &words);
+        let by_kind = with_asked(by_kind, &asked, &grouping, names.len());
         let programs = programs.finish();
         let pack = Pack {
             rules,
@@ -405,14 +411,26 @@ fn grouping(compiler: &mut Compiler, correlations: &mut [Correlation]) -> Vec<Fi
 }
 
 /// What is known beforehand of each kind of event.
-fn by_kind(kinds: &Kinds, log_sources: &[LogSource], index: &Index, words: &[bool]) -> Vec<OfKind> {
+fn by_kind(
+    kinds: &Kinds,
+    log_sources: &[LogSource],
+    rules: &[RuleData],
+    index: &Index,
+    words: &[bool],
+) -> Vec<OfKind> {
     kinds
         .all()
         .iter()
         .map(|kind| {
             let holds: Vec<bool> = log_sources.iter().map(|rule| rule.holds(kind)).collect();
             let held = || holds.iter().enumerate().filter(|(_, holds)| **holds);
+            let is_meant = |rule: u32| {
+                let source = rules.get(rule as usize).map(|rule| usize::from(rule.log_source));
+                source.and_then(|source| holds.get(source)) == Some(&true)
+            };
             OfKind {
+                fields: index.fields(is_meant),
+                asked: Vec::new(),
                 always: held()
                     .filter_map(|(place, _)| u16::try_from(place).ok())
                     .flat_map(|place| index.always(place).iter().copied())
@@ -434,6 +452,53 @@ fn words_by_log_source(drafts: &[Draft], compiler: &Compiler, count: usize) -> V
         }
     }
     words
+}
+
+/// For each log source the fields that its rules ask for.
+fn asked_by_log_source(drafts: &[Draft], compiler: &Compiler, count: usize) -> Vec<HashSet<Field>> {
+    let mut asked = vec![HashSet::new(); count];
+    for draft in drafts {
+        if let Some(fields) = asked.get_mut(usize::from(draft.log_source)) {
+            asks(&draft.expr, compiler, fields);
+        }
+    }
+    asked
+}
+
+fn asks(expr: &Expr, compiler: &Compiler, fields: &mut HashSet<Field>) {
+    match expr {
+        Expr::Atom(atom) => {
+            let Some(atom) = compiler.atoms.get(*atom as usize) else { return };
+            fields.insert(atom.field);
+            if let Test::FieldRef { other, .. } = atom.test {
+                fields.insert(other);
+            }
+        }
+        Expr::All(parts) | Expr::Any(parts) | Expr::Count(_, parts) => {
+            parts.iter().for_each(|part| asks(part, compiler, fields));
+        }
+        Expr::Not(part) => asks(part, compiler, fields),
+    }
+}
+
+/// Says of each kind which fields its rules ask for.
+fn with_asked(
+    mut kinds: Vec<OfKind>,
+    asked: &[HashSet<Field>],
+    grouping: &[Field],
+    fields: usize,
+) -> Vec<OfKind> {
+    for kind in &mut kinds {
+        let mut of_kind = vec![false; fields];
+        let sources = kind.log_sources.iter().zip(asked).filter(|(holds, _)| **holds);
+        for field in sources.flat_map(|(_, fields)| fields).chain(grouping) {
+            if let Some(slot) = of_kind.get_mut(usize::from(field.0)) {
+                *slot = true;
+            }
+        }
+        kind.asked = of_kind;
+    }
+    kinds
 }
 
 fn asks_any(expr: &Expr, compiler: &Compiler) -> bool {

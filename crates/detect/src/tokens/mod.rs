@@ -119,6 +119,11 @@ impl Token {
         Self { kind, text }
     }
 
+    /// The token of a rule's match.
+    pub fn of_rule(title: &str, id: &str) -> Self {
+        Self::new(TokenKind::Rule, format!("{title} ({id})"))
+    }
+
     /// Its number under a site's key.
     pub fn number(&self, key: SiteKey) -> u64 {
         key.number(self.kind as u8, &self.text)

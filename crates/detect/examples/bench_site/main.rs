@@ -1,0 +1,162 @@
+//! A messy small site: `cargo run --release -p detect --example bench_site`.
+//!
+//! Recordings of attacks (EVTX, OTRF) are put into the background of **simulated** offices of 20 and
+//! 50 machines (`testkit::site`), one recording a site-day, over a site's first fourteen days, which
+//! nobody tunes. Whole tactics are held out: by default the others are run, on the seeds for tuning;
+//! `--measure` runs what is held out, on seeds that are only run to measure. `--part N` runs every
+//! so-manyth recording only, `--renamed` also runs them with another appearance.
+//!
+//! A case is true if one of its hosts has, in its hours, a record of the recording.
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "figures for people, from recordings of bounded size"
+)]
+
+mod background;
+#[path = "../common/mod.rs"]
+mod common;
+#[expect(dead_code, reason = "the other benchmark reads more of the data than this one")]
+#[path = "../bench_sigma/corpus.rs"]
+mod corpus;
+mod recordings;
+mod replay;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use background::Background;
+use common::{Row, Seeded, Table};
+use detect::sigma::{Pack, Rules};
+use detect::{Prior, Withheld};
+use recordings::Recording;
+use replay::{Attack, How, Outcome};
+use testkit::site::{MEASURING_SEEDS, TUNING_SEEDS};
+
+/// Days of a site's run.
+pub const DAYS: u32 = 14;
+
+struct Arguments {
+    measure: bool,
+    part: usize,
+    verbose: bool,
+    renamed: bool,
+    prior: Option<String>,
+}
+
+fn arguments() -> Arguments {
+    let mut found = Arguments { measure: false, part: 1, verbose: false, renamed: false, prior: None };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--measure" => found.measure = true,
+            "--verbose" => found.verbose = true,
+            "--renamed" => found.renamed = true,
+            "--part" => found.part = words.next().and_then(|n| n.parse().ok()).unwrap_or(1).max(1),
+            "--prior" => found.prior = words.next(),
+            other => println!("`{other}` is not known"),
+        }
+    }
+    found
+}
+
+fn main() {
+    let arguments = arguments();
+    let Some(root) = corpus::folder() else { return };
+    let loaded = Pack::from_yaml_files(corpus::rule_files(&root));
+    let rules = Rules::new(loaded.pack);
+    if let Some(path) = &arguments.prior {
+        return replay::write_prior(&rules, path);
+    }
+    let all = recordings::list(&root);
+    let wanted: Vec<&Recording> = all
+        .iter()
+        .filter(|recording| recording.held_out == arguments.measure)
+        .step_by(arguments.part)
+        .collect();
+    let seeds = if arguments.measure { MEASURING_SEEDS } else { TUNING_SEEDS };
+    let started = Instant::now();
+    let sites: Vec<Background> = [(20, seeds[0]), (50, seeds[1])]
+        .into_iter()
+        .map(|(hosts, seed)| Background::new(hosts, seed, DAYS, &rules))
+        .collect();
+    println!("{} recordings; backgrounds in {:.0} s", wanted.len(), started.elapsed().as_secs_f64());
+    for site in &sites {
+        replay::describe(site);
+    }
+    let hows = How::all();
+    let prior = Prior::shipped();
+    let mut outcomes: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
+    let mut renamed: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
+    let mut alone = replay::Alone::default();
+    let mut random = Seeded(if arguments.measure { 77 } else { 7 });
+    for (at, chunk) in wanted.chunks(DAYS as usize).enumerate() {
+        let site = &sites[at % sites.len()];
+        let mut attacks: [Vec<Attack>; 2] = [Vec::new(), Vec::new()];
+        for (day, recording) in chunk.iter().enumerate() {
+            let records = recordings::read(recording);
+            if records.is_empty() {
+                println!("nothing to read in {}", recording.name);
+                continue;
+            }
+            let found = replay::all_matches(&records, &rules);
+            alone.run(recording, &records, &found, &prior);
+            let seed = random.next();
+            let ways = [false, true].into_iter().zip(&mut attacks);
+            for (rename, attacks) in ways.filter(|(rename, _)| !rename || arguments.renamed) {
+                let (records, mut random) = (records.clone(), Seeded(seed));
+                let grafted =
+                    recordings::graft(records, &site.site, day as u32, &mut random, rename);
+                let known = (!rename).then_some(found.as_slice());
+                let names = &site.names;
+                attacks.push(Attack::new(recording, day as u32, &grafted, names, &rules, known));
+            }
+        }
+        for (how, outcome) in hows.iter().zip(&mut outcomes) {
+            replay::run(site, &attacks[0], *how, &prior, outcome);
+        }
+        for (how, outcome) in hows.iter().zip(&mut renamed) {
+            if !how.uncapped && arguments.renamed {
+                replay::run(site, &attacks[1], *how, &prior, outcome);
+            }
+        }
+    }
+    let mut rows = Vec::new();
+    alone.report(arguments.verbose);
+    for ((how, outcome), renamed) in hows.iter().zip(&outcomes).zip(&renamed) {
+        outcome.report(*how, arguments.verbose);
+        report(*how, outcome, renamed, &mut rows);
+    }
+    println!("{:.0} s in all", started.elapsed().as_secs_f64());
+    Table(&rows).print();
+}
+
+fn report(how: How, outcome: &Outcome, renamed: &Outcome, rows: &mut Vec<Row>) {
+    let name = how.name();
+    if how.uncapped {
+        let rate = outcome.false_cases as f64 / outcome.host_days * 1_000.0;
+        rows.push(Row::max(&format!("{name}: false cases per 1,000 host-days"), rate, 1.0));
+        return;
+    }
+    let goal = if how.rules { 0.8 } else { 0.5 };
+    let share = |found: &BTreeMap<String, bool>| {
+        found.values().filter(|shown| **shown).count() as f64 / (found.len() as f64).max(1.0)
+    };
+    rows.push(Row::min(&format!("{name}: techniques shown"), share(&outcome.techniques), goal));
+    rows.push(Row::min(&format!("{name}: recordings shown"), share(&outcome.recordings), goal));
+    let withheld: usize = outcome.withheld_true.values().sum();
+    println!("{name}: true cases withheld {withheld}: {:?}", by_name(&outcome.withheld_true));
+    let lost = outcome.techniques.iter().filter(|(technique, shown)| {
+        **shown && renamed.techniques.get(*technique) == Some(&false)
+    });
+    let lost: Vec<&String> = lost.map(|(technique, _)| technique).collect();
+    println!("{name}: lost with another appearance: {lost:?}");
+    rows.push(Row::max(&format!("{name}: techniques lost when renamed"), lost.len() as f64, 0.0));
+}
+
+fn by_name(counts: &BTreeMap<Withheld, usize>) -> BTreeMap<String, usize> {
+    counts.iter().map(|(reason, count)| (format!("{reason:?}"), *count)).collect()
+}
