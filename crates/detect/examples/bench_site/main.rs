@@ -48,7 +48,8 @@ struct Arguments {
 }
 
 fn arguments() -> Arguments {
-    let mut found = Arguments { measure: false, part: 1, verbose: false, renamed: false, prior: None };
+    let mut found =
+        Arguments { measure: false, part: 1, verbose: false, renamed: false, prior: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -83,7 +84,11 @@ fn main() {
         .into_iter()
         .map(|(hosts, seed)| Background::new(hosts, seed, DAYS, &rules))
         .collect();
-    println!("{} recordings; backgrounds in {:.0} s", wanted.len(), started.elapsed().as_secs_f64());
+    println!(
+        "{} recordings; backgrounds in {:.0} s",
+        wanted.len(),
+        started.elapsed().as_secs_f64()
+    );
     for site in &sites {
         replay::describe(site);
     }
@@ -149,9 +154,10 @@ fn report(how: How, outcome: &Outcome, renamed: &Outcome, rows: &mut Vec<Row>) {
     rows.push(Row::min(&format!("{name}: recordings shown"), share(&outcome.recordings), goal));
     let withheld: usize = outcome.withheld_true.values().sum();
     println!("{name}: true cases withheld {withheld}: {:?}", by_name(&outcome.withheld_true));
-    let lost = outcome.techniques.iter().filter(|(technique, shown)| {
-        **shown && renamed.techniques.get(*technique) == Some(&false)
-    });
+    let lost = outcome
+        .techniques
+        .iter()
+        .filter(|(technique, shown)| **shown && renamed.techniques.get(*technique) == Some(&false));
     let lost: Vec<&String> = lost.map(|(technique, _)| technique).collect();
     println!("{name}: lost with another appearance: {lost:?}");
     rows.push(Row::max(&format!("{name}: techniques lost when renamed"), lost.len() as f64, 0.0));

@@ -106,9 +106,35 @@ pub(super) fn evaluated<'t>(text: &'t str, marks: &mut Marks) -> Cow<'t, str> {
 fn may_hold_any(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let signs = [
-        "char]", "char[]", "-f", ".replace", "-replace", "creplace", "-join", "::join", "::concat",
-        ".substring", ".split", "-split", ".tolower", ".toupper", ".trim", ".insert", ".remove", "&(",
-        "& (", "&'", ".('", "+'", "'+", "+\"", "\"+", "' +", "\" +", "]-join", "]::",
+        "char]",
+        "char[]",
+        "-f",
+        ".replace",
+        "-replace",
+        "creplace",
+        "-join",
+        "::join",
+        "::concat",
+        ".substring",
+        ".split",
+        "-split",
+        ".tolower",
+        ".toupper",
+        ".trim",
+        ".insert",
+        ".remove",
+        "&(",
+        "& (",
+        "&'",
+        ".('",
+        "+'",
+        "'+",
+        "+\"",
+        "\"+",
+        "' +",
+        "\" +",
+        "]-join",
+        "]::",
     ];
     signs.iter().any(|sign| lower.contains(sign))
         || (lower.contains('$') && lower.contains("='") && lower.matches('$').count() > 1)
@@ -156,10 +182,8 @@ impl Reader<'_> {
     fn take(&mut self, word: &str) -> bool {
         let kept = self.at;
         self.gap();
-        let found = self
-            .rest()
-            .get(..word.len())
-            .is_some_and(|found| found.eq_ignore_ascii_case(word));
+        let found =
+            self.rest().get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word));
         if found {
             self.at += word.len();
         } else {
@@ -294,7 +318,8 @@ impl Reader<'_> {
             let to = items.get(1).map_or_else(String::new, Value::text);
             // Only texts that mean themselves: expressions are not evaluated.
             let plain: String = from.replace("\\", "");
-            let is_plain = !plain.contains(['*', '+', '?', '[', '(', '^', '$', '.']) && !plain.is_empty();
+            let is_plain =
+                !plain.contains(['*', '+', '?', '[', '(', '^', '$', '.']) && !plain.is_empty();
             return is_plain.then(|| Value::Text(replaced(&left.text(), &plain, &to)));
         }
         if ["-split", "-csplit", "-isplit"].iter().any(|name| self.operator(name)) {
@@ -463,7 +488,8 @@ impl Reader<'_> {
                 return None;
             }
             self.done += 1;
-            let by = if joins && !items.is_empty() { items.remove(0).text() } else { String::new() };
+            let by =
+                if joins && !items.is_empty() { items.remove(0).text() } else { String::new() };
             let flat: Vec<String> =
                 items.into_iter().flat_map(Value::items).map(|item| item.text()).collect();
             return Some(Value::Text(flat.join(&by)));
@@ -596,20 +622,22 @@ fn called(name: &str, text: &str, arguments: &[Value]) -> Option<Value> {
     let argument = |at: usize| arguments.get(at);
     let place = |at: usize| -> Option<usize> { usize::try_from(argument(at)?.number()?).ok() };
     let chars: Vec<char> = text.chars().collect();
-    let of = |from: usize, to: usize| -> Option<String> {
-        Some(chars.get(from..to)?.iter().collect())
-    };
+    let of =
+        |from: usize, to: usize| -> Option<String> { Some(chars.get(from..to)?.iter().collect()) };
     Some(Value::Text(match name {
         "replace" => {
             let from = argument(0)?.text();
-            (!from.is_empty()).then(|| text.replace(&from, &argument(1).map_or_else(String::new, Value::text)))?
+            (!from.is_empty())
+                .then(|| text.replace(&from, &argument(1).map_or_else(String::new, Value::text)))?
         }
         "substring" => {
             let from = place(0)?;
             let to = place(1).map_or(chars.len(), |length| from.saturating_add(length));
             of(from, to)?
         }
-        "insert" => format!("{}{}{}", of(0, place(0)?)?, argument(1)?.text(), of(place(0)?, chars.len())?),
+        "insert" => {
+            format!("{}{}{}", of(0, place(0)?)?, argument(1)?.text(), of(place(0)?, chars.len())?)
+        }
         "remove" => {
             let (from, length) = (place(0)?, place(1));
             let to = length.map_or(chars.len(), |length| from.saturating_add(length));
@@ -619,7 +647,9 @@ fn called(name: &str, text: &str, arguments: &[Value]) -> Option<Value> {
         "toupper" | "toupperinvariant" => text.to_uppercase(),
         "tostring" => text.to_owned(),
         "trim" if arguments.is_empty() => text.trim().to_owned(),
-        "trim" => text.trim_matches(|c| arguments.iter().any(|one| one.text().contains(c))).to_owned(),
+        "trim" => {
+            text.trim_matches(|c| arguments.iter().any(|one| one.text().contains(c))).to_owned()
+        }
         "split" => return split(text, &argument(0)?.text()),
         "tochararray" => return split(text, ""),
         _ => return None,

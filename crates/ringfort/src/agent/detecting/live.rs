@@ -274,20 +274,21 @@ impl Live<'_> {
 /// good: lines that were learned once are not read twice, at worst some are learned never.
 fn recall(dir: &Dir<'_>, key: SiteKey) -> (Engine, Kept, Option<String>) {
     let config = || EngineConfig::new("local", key);
+    let prior = Prior::shipped();
     let kept: Kept = std::fs::read(dir.kept())
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
     let Ok(snapshot) = std::fs::read(dir.snapshot()) else {
-        return (Engine::new(config()), kept, None);
+        return (Engine::with_prior(config(), &prior), kept, None);
     };
-    match Engine::restore(config(), &Prior::default(), &snapshot) {
+    match Engine::restore(config(), &prior, &snapshot) {
         Ok(engine) => {
             let fits = kept.snapshot == digest(&snapshot);
             let forgot = (!fits).then(|| "the last run ended while it wrote them down".to_owned());
             (engine, kept, forgot)
         }
-        Err(error) => (Engine::new(config()), kept, Some(error.to_string())),
+        Err(error) => (Engine::with_prior(config(), &prior), kept, Some(error.to_string())),
     }
 }
 

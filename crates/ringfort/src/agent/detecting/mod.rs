@@ -19,7 +19,7 @@ use std::io;
 use std::path::PathBuf;
 
 use detect::sigma::{Correlator, Level, Match, Rules};
-use detect::{DetectedCase, Engine, EngineConfig, Observed, RuleLevel, RuleMatch};
+use detect::{DetectedCase, Engine, EngineConfig, Observed, Prior, RuleLevel, RuleMatch};
 use detect::{Verdict, Withheld};
 use learn::hash::SiteKey;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ impl Pipeline {
         if let Some(max) = job.cases_a_day_max {
             config.budget.cases_a_day_max = max;
         }
-        Self::with_engine(Engine::new(config), rules)
+        Self::with_engine(Engine::with_prior(config, &Prior::shipped()), rules)
     }
 
     /// A pipeline with an engine that knows its site.
