@@ -172,7 +172,8 @@ fn start_watcher(context: &Context) -> Result<Part, Failure> {
 /// Whether systemd runs here and keeps a journal.
 fn has_journal() -> bool {
     let folders = ["/var/log/journal", "/run/log/journal"];
-    Path::new("/usr/bin/journalctl").is_file()
+    Path::new("/run/systemd/system").is_dir()
+        && Path::new("/usr/bin/journalctl").is_file()
         && folders.iter().any(|folder| Path::new(folder).is_dir())
 }
 
