@@ -4,7 +4,8 @@
 //! 50 machines (`testkit::site`), one recording a site-day, over a site's first fourteen days, which
 //! nobody tunes. Whole tactics are held out: by default the others are run, on the seeds for tuning;
 //! `--measure` runs what is held out, on seeds that are only run to measure. `--part N` runs every
-//! so-manyth recording only, `--renamed` also runs them with another appearance.
+//! so-manyth recording only, `--small` only the smaller site, `--with FILE` uses another prior,
+//! `--renamed` also runs them with another appearance.
 //!
 //! A case is true if one of its hosts has, in its hours, a record of the recording.
 
@@ -44,17 +45,21 @@ struct Arguments {
     part: usize,
     verbose: bool,
     renamed: bool,
+    small: bool,
     prior: Option<String>,
+    with: Option<String>,
 }
 
 fn arguments() -> Arguments {
-    let mut found = Arguments { measure: false, part: 1, verbose: false, renamed: false, prior: None };
+    let mut found = Arguments { measure: false, part: 1, verbose: false, renamed: false, small: false, prior: None, with: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--measure" => found.measure = true,
             "--verbose" => found.verbose = true,
             "--renamed" => found.renamed = true,
+            "--small" => found.small = true,
+            "--with" => found.with = words.next(),
             "--part" => found.part = words.next().and_then(|n| n.parse().ok()).unwrap_or(1).max(1),
             "--prior" => found.prior = words.next(),
             other => println!("`{other}` is not known"),
@@ -81,6 +86,7 @@ fn main() {
     let started = Instant::now();
     let sites: Vec<Background> = [(20, seeds[0]), (50, seeds[1])]
         .into_iter()
+        .take(if arguments.small { 1 } else { 2 })
         .map(|(hosts, seed)| Background::new(hosts, seed, DAYS, &rules))
         .collect();
     println!("{} recordings; backgrounds in {:.0} s", wanted.len(), started.elapsed().as_secs_f64());
@@ -88,7 +94,10 @@ fn main() {
         replay::describe(site);
     }
     let hows = How::all();
-    let prior = Prior::shipped();
+    let prior = match &arguments.with {
+        Some(path) => Prior::from_json(&std::fs::read(path).unwrap_or_default()).unwrap_or_default(),
+        None => Prior::shipped(),
+    };
     let mut outcomes: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut renamed: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut alone = replay::Alone::default();

@@ -23,7 +23,6 @@ pub struct Recording {
     pub path: PathBuf,
     /// The file's name.
     pub name: String,
-    pub tactic: String,
     /// The technique that its metadata or its name tells; the recording's own name otherwise.
     pub technique: String,
     pub held_out: bool,
@@ -48,7 +47,7 @@ pub fn list(root: &Path) -> Vec<Recording> {
             let technique = told.get(&name).cloned().or_else(|| in_name(&name));
             let technique = technique.unwrap_or_else(|| name.clone());
             let held_out = HELD_OUT.contains(&tactic.as_str());
-            all.push(Recording { path, name, tactic, technique, held_out });
+            all.push(Recording { path, name, technique, held_out });
         }
     }
     all

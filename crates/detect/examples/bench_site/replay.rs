@@ -334,15 +334,18 @@ pub fn describe(site: &Background) {
     }
 }
 
+/// Days of the sites that train the prior: with a round of patches, and twice a weekday.
+const PRIOR_DAYS: u32 = 10;
+
 /// Trains the prior that ships: on simulated sites that are in no other run.
 pub fn write_prior(rules: &Rules, path: &str) {
-    let sizes = [20, 50, 20, 50];
+    let sizes = [20, 50];
     let mut builder = PriorBuilder::default();
     let mut origin = Vec::new();
     let mut sites = Vec::new();
     for (hosts, seed) in sizes.into_iter().zip(PRIOR_SEEDS) {
-        let site = Background::new(hosts, seed, DAYS, rules);
-        origin.push(format!("simulated office of {hosts} machines, seed {seed}, {DAYS} days"));
+        let site = Background::new(hosts, seed, PRIOR_DAYS, rules);
+        origin.push(format!("simulated office of {hosts} machines, seed {seed}, {PRIOR_DAYS} days"));
         let recording = format!("office {seed}");
         for seen in site.days.iter().flatten() {
             let host = &site.names[usize::from(seen.machine)];
