@@ -76,8 +76,7 @@ impl Budget {
         self.begin(day);
         let p_of_day = (p_value * tests_a_day.max(1.0)).min(1.0);
         let hosts = tests_a_day / 24.0;
-        let promised =
-            self.config.false_a_day_max.min(hosts * self.config.false_a_host_day_max);
+        let promised = self.config.false_a_day_max.min(hosts * self.config.false_a_host_day_max);
         let gated = self.config.false_share_max.is_some();
         let reason = if p_of_day > promised {
             Some(Withheld::NotRareEnough)

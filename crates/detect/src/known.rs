@@ -151,7 +151,10 @@ mod tests {
         assert!((p(&[]) - 1.0).abs() < 1e-12);
         assert!((p(&[(1_000, 16.0), (1_200, 10.0)]) - p(&[(1_000, 16.0)])).abs() < 1e-12);
         assert!((p(&[(1_000, 8.0), (9_000, 8.0)]) - 2_f64.powi(-12)).abs() < 1e-12);
-        assert!(p(&[(0, 10.0), (9_000, 10.0), (19_000, 10.0)]) > 1e-6, "many mild ones are not one grave one");
+        assert!(
+            p(&[(0, 10.0), (9_000, 10.0), (19_000, 10.0)]) > 1e-6,
+            "many mild ones are not one grave one"
+        );
     }
 
     proptest::proptest! {

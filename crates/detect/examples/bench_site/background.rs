@@ -9,8 +9,8 @@ use detect::sigma::{Level, Match, Rules};
 use detect::tokens::Reading;
 use detect::{Engine, RuleLevel, RuleMatch};
 use serde_json::Map;
-use sources::log_registry;
 use sources::log::Context;
+use sources::log_registry;
 use testkit::site::{Event, Form, Site};
 
 /// One event of the background.
@@ -64,14 +64,10 @@ impl Background {
     /// Makes and reads so many days of a site.
     pub fn new(hosts: usize, seed: u64, days: u32, rules: &Rules) -> Self {
         let site = Site::new(hosts, seed);
-        let names: Vec<String> = site.machines().iter().map(|machine| machine.name.clone()).collect();
-        let mut background = Self {
-            site,
-            names,
-            days: Vec::new(),
-            readings: Vec::new(),
-            matches: vec![Vec::new()],
-        };
+        let names: Vec<String> =
+            site.machines().iter().map(|machine| machine.name.clone()).collect();
+        let mut background =
+            Self { site, names, days: Vec::new(), readings: Vec::new(), matches: vec![Vec::new()] };
         let (mut readings, mut matches) = (HashMap::new(), HashMap::new());
         for day in 0..days {
             let events = background.site.day(day);
@@ -96,7 +92,9 @@ impl Background {
                 Form::Audit => ("auditd", "auditd"),
                 Form::Syslog => ("syslog", "syslog"),
             };
-            let Some(reader) = log_registry::ALL.iter().find(|one| one.name == reader) else { continue };
+            let Some(reader) = log_registry::ALL.iter().find(|one| one.name == reader) else {
+                continue;
+            };
             let line = event.line(name);
             let context = Context { file: "", host: name, ..Context::default() };
             let mut records = Vec::new();

@@ -2,10 +2,18 @@
 //!
 //! Recordings of attacks (EVTX, OTRF) are put into the background of **simulated** offices of 20 and
 //! 50 machines (`testkit::site`), one recording a site-day, over a site's first fourteen days, which
-//! nobody tunes. Whole tactics are held out: by default the others are run, on the seeds for tuning;
-//! `--measure` runs what is held out, on seeds that are only run to measure. `--part N` runs every
-//! so-manyth recording only, `--small` only the smaller site, `--with FILE` uses another prior,
-//! `--renamed` also runs them with another appearance.
+//! nobody tunes. Whole tactics are held out: by default the others are run, on the seeds for tuning.
+//!
+//! | flag | |
+//! |---|---|
+//! | `--measure` | runs what is held out, on seeds that are only run to measure |
+//! | `--alone` | each recording by itself, without any background |
+//! | `--part N` | every so-manyth recording only |
+//! | `--small` | only the smaller site |
+//! | `--renamed` | also with another appearance |
+//! | `--verbose` | case by case |
+//! | `--prior FILE` | trains the prior that ships, and measures nothing |
+//! | `--with FILE` | another prior |
 //!
 //! A case is true if one of its hosts has, in its hours, a record of the recording.
 
@@ -40,24 +48,28 @@ use testkit::site::{MEASURING_SEEDS, TUNING_SEEDS};
 /// Days of a site's run.
 pub const DAYS: u32 = 14;
 
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one flag")]
 struct Arguments {
     measure: bool,
     part: usize,
     verbose: bool,
     renamed: bool,
     small: bool,
+    alone: bool,
     prior: Option<String>,
     with: Option<String>,
 }
 
 fn arguments() -> Arguments {
-    let mut found = Arguments { measure: false, part: 1, verbose: false, renamed: false, small: false, prior: None, with: None };
+    let mut found = Arguments { part: 1, ..Arguments::default() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--measure" => found.measure = true,
             "--verbose" => found.verbose = true,
             "--renamed" => found.renamed = true,
+            "--alone" => found.alone = true,
             "--small" => found.small = true,
             "--with" => found.with = words.next(),
             "--part" => found.part = words.next().and_then(|n| n.parse().ok()).unwrap_or(1).max(1),
@@ -79,9 +91,18 @@ fn main() {
     let all = recordings::list(&root);
     let wanted: Vec<&Recording> = all
         .iter()
-        .filter(|recording| recording.held_out == arguments.measure)
+        .filter(|one| arguments.alone || one.held_out == arguments.measure)
         .step_by(arguments.part)
         .collect();
+    let prior = match &arguments.with {
+        Some(path) => {
+            Prior::from_json(&std::fs::read(path).unwrap_or_default()).unwrap_or_default()
+        }
+        None => Prior::shipped(),
+    };
+    if arguments.alone {
+        return alone(&wanted, &rules, &prior, arguments.verbose);
+    }
     let seeds = if arguments.measure { MEASURING_SEEDS } else { TUNING_SEEDS };
     let started = Instant::now();
     let sites: Vec<Background> = [(20, seeds[0]), (50, seeds[1])]
@@ -89,15 +110,15 @@ fn main() {
         .take(if arguments.small { 1 } else { 2 })
         .map(|(hosts, seed)| Background::new(hosts, seed, DAYS, &rules))
         .collect();
-    println!("{} recordings; backgrounds in {:.0} s", wanted.len(), started.elapsed().as_secs_f64());
+    println!(
+        "{} recordings; backgrounds in {:.0} s",
+        wanted.len(),
+        started.elapsed().as_secs_f64()
+    );
     for site in &sites {
         replay::describe(site);
     }
     let hows = How::all();
-    let prior = match &arguments.with {
-        Some(path) => Prior::from_json(&std::fs::read(path).unwrap_or_default()).unwrap_or_default(),
-        None => Prior::shipped(),
-    };
     let mut outcomes: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut renamed: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut alone = replay::Alone::default();
@@ -143,6 +164,17 @@ fn main() {
     Table(&rows).print();
 }
 
+/// Each recording by itself, on the first day of an engine that knows nothing of its hosts.
+fn alone(wanted: &[&Recording], rules: &Rules, prior: &Prior, verbose: bool) {
+    let mut alone = replay::Alone::default();
+    for recording in wanted {
+        let records = recordings::read(recording);
+        let found = replay::all_matches(&records, rules);
+        alone.run(recording, &records, &found, prior);
+    }
+    alone.report(verbose);
+}
+
 fn report(how: How, outcome: &Outcome, renamed: &Outcome, rows: &mut Vec<Row>) {
     let name = how.name();
     if how.uncapped {
@@ -158,9 +190,10 @@ fn report(how: How, outcome: &Outcome, renamed: &Outcome, rows: &mut Vec<Row>) {
     rows.push(Row::min(&format!("{name}: recordings shown"), share(&outcome.recordings), goal));
     let withheld: usize = outcome.withheld_true.values().sum();
     println!("{name}: true cases withheld {withheld}: {:?}", by_name(&outcome.withheld_true));
-    let lost = outcome.techniques.iter().filter(|(technique, shown)| {
-        **shown && renamed.techniques.get(*technique) == Some(&false)
-    });
+    let lost = outcome
+        .techniques
+        .iter()
+        .filter(|(technique, shown)| **shown && renamed.techniques.get(*technique) == Some(&false));
     let lost: Vec<&String> = lost.map(|(technique, _)| technique).collect();
     println!("{name}: lost with another appearance: {lost:?}");
     rows.push(Row::max(&format!("{name}: techniques lost when renamed"), lost.len() as f64, 0.0));

@@ -36,8 +36,10 @@ pub fn list(root: &Path) -> Vec<Recording> {
     for (folder, ending) in [("evtx-attack", ".evtx"), ("otrf", ".zip")] {
         for path in crate::corpus::files(&detect.join(folder), ending) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let folders: Vec<String> =
-                path.iter().map(|part| part.to_string_lossy().to_lowercase().replace(' ', "_")).collect();
+            let folders: Vec<String> = path
+                .iter()
+                .map(|part| part.to_string_lossy().to_lowercase().replace(' ', "_"))
+                .collect();
             // `evtx-attack/<tactic>/file`, `otrf/datasets/atomic/<system>/<tactic>/host/file`.
             let after = |name: &str, steps: usize| {
                 let at = folders.iter().position(|part| part == name)?;
@@ -85,8 +87,8 @@ fn in_name(name: &str) -> Option<String> {
     parts.into_iter().find(is_one).map(str::to_ascii_uppercase)
 }
 
-/// The records of a recording, in the order of time. Every Windows record is told as one of `evtx`: how it was shipped
-/// is not what is to be found.
+/// The records of a recording, in the order of time. Every Windows record is told as one of `evtx`:
+/// how it was shipped is not what is to be found.
 pub fn read(recording: &Recording) -> Vec<(&'static str, Record)> {
     let Ok(bytes) = std::fs::read(&recording.path) else { return Vec::new() };
     let mut records = Vec::new();
@@ -150,7 +152,8 @@ pub fn graft(
     }
     let names = Names::of(&records, &by_count, &places, site, rename, random);
     let hour = random.below(24) as i64;
-    let mut at_ms = START_MS + i64::from(day) * DAY_MS + hour * HOUR_MS + random.below(1_800_000) as i64;
+    let mut at_ms =
+        START_MS + i64::from(day) * DAY_MS + hour * HOUR_MS + random.below(1_800_000) as i64;
     let mut before = records.first().map_or(0, |(_, record)| record.time_ms);
     records
         .into_iter()
@@ -218,7 +221,8 @@ impl Names {
 /// The people of a recording: whoever is named as the user of something, without the system's own.
 fn users(records: &[(&'static str, Record)]) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let own = ["system", "local service", "network service", "anonymous logon", "administrator", "-"];
+    let own =
+        ["system", "local service", "network service", "anonymous logon", "administrator", "-"];
     for (_, record) in records {
         for key in ["User", "SubjectUserName", "TargetUserName", "AccountName"] {
             let Some(name) = record.raw.get(key).and_then(Value::as_str) else { continue };
@@ -250,8 +254,9 @@ fn appearances(records: &[(&'static str, Record)], random: &mut Seeded) -> Vec<(
             if key == "Hashes" || key == "Hash" {
                 for hash in text.split(',').filter_map(|part| part.rsplit('=').next()) {
                     if hash.len() >= 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-                        let other: String =
-                            (0..hash.len()).map(|_| char::from(b"0123456789ABCDEF"[random.below(16)])).collect();
+                        let other: String = (0..hash.len())
+                            .map(|_| char::from(b"0123456789ABCDEF"[random.below(16)]))
+                            .collect();
                         names.insert(hash.to_uppercase(), other);
                     }
                 }
@@ -275,13 +280,25 @@ fn appearances(records: &[(&'static str, Record)], random: &mut Seeded) -> Vec<(
 /// The name of a file that does not belong to Windows or to installed programs.
 fn own_file(path: &str) -> Option<String> {
     let lower = path.to_lowercase();
-    let system = ["\\windows\\system32\\", "\\windows\\syswow64\\", "\\winsxs\\", "\\program files", "\\microsoft.net\\"];
-    if system.iter().any(|folder| lower.contains(folder)) || lower.contains("\\windows\\explorer.exe") {
+    let system = [
+        "\\windows\\system32\\",
+        "\\windows\\syswow64\\",
+        "\\winsxs\\",
+        "\\program files",
+        "\\microsoft.net\\",
+    ];
+    if system.iter().any(|folder| lower.contains(folder))
+        || lower.contains("\\windows\\explorer.exe")
+    {
         return None;
     }
     let name = path.rsplit('\\').next()?;
     let (stem, ending) = name.rsplit_once('.')?;
-    let kinds = ["exe", "dll", "ps1", "vbs", "bat", "cmd", "hta", "sct", "js", "xsl", "txt", "dat", "tmp", "zip", "sys"];
-    let plain = stem.len() >= 3 && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let kinds = [
+        "exe", "dll", "ps1", "vbs", "bat", "cmd", "hta", "sct", "js", "xsl", "txt", "dat", "tmp",
+        "zip", "sys",
+    ];
+    let plain =
+        stem.len() >= 3 && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     (plain && kinds.contains(&ending.to_lowercase().as_str())).then(|| name.to_owned())
 }

@@ -91,12 +91,7 @@ impl Attack {
     }
 }
 
-fn observed<'a>(
-    record: &'a Record,
-    source: &'a str,
-    time_ms: i64,
-    host: &'a str,
-) -> Observed<'a> {
+fn observed<'a>(record: &'a Record, source: &'a str, time_ms: i64, host: &'a str) -> Observed<'a> {
     let Record { class_uid, ocsf, raw, .. } = record;
     Observed { time_ms, host, source, class_uid: *class_uid, ocsf, raw }
 }
@@ -184,13 +179,18 @@ pub fn run(site: &Background, attacks: &[Attack], how: How, prior: &Prior, outco
         if let Some(reason) = best.and_then(|case| case.withheld) {
             *outcome.withheld_true.entry(reason).or_default() += 1;
         }
-        let levels: BTreeMap<String, BTreeSet<&str>> =
-            attack.events.iter().flat_map(|event| &event.5).fold(BTreeMap::new(), |mut all, found| {
+        let levels: BTreeMap<String, BTreeSet<&str>> = attack
+            .events
+            .iter()
+            .flat_map(|event| &event.5)
+            .fold(BTreeMap::new(), |mut all, found| {
                 all.entry(format!("{:?}", found.level)).or_default().insert(&found.title);
                 all
             });
         let best = best.map_or_else(|| "no case".into(), told);
-        outcome.missed.push(format!("day {} {}: {best}; rules {levels:?}", attack.day, attack.name));
+        outcome
+            .missed
+            .push(format!("day {} {}: {best}; rules {levels:?}", attack.day, attack.name));
     }
 }
 
@@ -201,14 +201,8 @@ fn show(
 ) {
     let (time_ms, host, source, class_uid, reading, found) = event;
     let (ocsf, raw) = (Map::new(), Map::new());
-    let event = Observed {
-        time_ms: *time_ms,
-        host,
-        source,
-        class_uid: *class_uid,
-        ocsf: &ocsf,
-        raw: &raw,
-    };
+    let event =
+        Observed { time_ms: *time_ms, host, source, class_uid: *class_uid, ocsf: &ocsf, raw: &raw };
     engine.observe_reading(&event, reading);
     if rules {
         found.iter().for_each(|found| found.tell(engine, &event));
@@ -298,7 +292,8 @@ impl Alone {
     pub fn report(&self, verbose: bool) {
         let shown = self.shown.values().filter(|shown| **shown).count();
         println!(
-            "\neach recording alone, on day one: {shown} of {} shown with rules, {} by novelty alone",
+            "\neach recording alone, on day one: {shown} of {} shown with rules, {} by novelt\
+                y alone",
             self.shown.len(),
             self.without_rules
         );
@@ -345,7 +340,8 @@ pub fn write_prior(rules: &Rules, path: &str) {
     let mut sites = Vec::new();
     for (hosts, seed) in sizes.into_iter().zip(PRIOR_SEEDS) {
         let site = Background::new(hosts, seed, PRIOR_DAYS, rules);
-        origin.push(format!("simulated office of {hosts} machines, seed {seed}, {PRIOR_DAYS} days"));
+        origin
+            .push(format!("simulated office of {hosts} machines, seed {seed}, {PRIOR_DAYS} days"));
         let recording = format!("office {seed}");
         for seen in site.days.iter().flatten() {
             let host = &site.names[usize::from(seen.machine)];

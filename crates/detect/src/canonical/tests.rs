@@ -117,7 +117,10 @@ fn cmdlets_and_parameters_have_other_names() {
     assert!(finds("powershell Invoke-Expression", "powershell -c iex(gc x)"));
     assert!(finds("powershell iex", "powershell -c Invoke-Expression x"));
     assert!(finds("powershell -WindowStyle hidden", "powershell -w:hidden x"));
-    assert!(finds("powershell Add-MpPreference -ExclusionPath C:", "powershell Add-MpPreference -ExclusionPath:C:"));
+    assert!(finds(
+        "powershell Add-MpPreference -ExclusionPath C:",
+        "powershell Add-MpPreference -ExclusionPath:C:"
+    ));
 }
 
 #[test]

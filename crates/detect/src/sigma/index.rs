@@ -240,12 +240,7 @@ impl Index {
 
     /// Hands over the rules of which the event shows a key in one of these fields; some more than
     /// once.
-    pub(super) fn search(
-        &self,
-        facts: &Facts<'_>,
-        fields: &[bool],
-        mut sink: impl FnMut(u32),
-    ) {
+    pub(super) fn search(&self, facts: &Facts<'_>, fields: &[bool], mut sink: impl FnMut(u32)) {
         let wanted = |field: &Field| fields.get(usize::from(field.0)) == Some(&true);
         for (field, fact) in facts.all().filter(|(field, _)| wanted(field)) {
             if let Some(Some(index)) = self.texts.get(usize::from(field.0)) {

@@ -342,7 +342,8 @@ mod tests {
 
     #[test]
     fn audit_arguments_make_a_command_line() {
-        let raw = json!({"type": ["SYSCALL", "EXECVE"], "argc": "2", "a0": "cat", "a1": "/etc/shadow"});
+        let raw =
+            json!({"type": ["SYSCALL", "EXECVE"], "argc": "2", "a0": "cat", "a1": "/etc/shadow"});
         let made = arguments(raw.as_object().unwrap());
         assert_eq!(made, [("CommandLine", "cat /etc/shadow".to_owned())]);
         let registers = json!({"type": "SYSCALL", "a0": "7ffd", "a1": "0"});
