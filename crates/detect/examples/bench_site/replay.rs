@@ -366,8 +366,25 @@ pub fn write_prior(rules: &Rules, path: &str) {
         scores.extend(engine.scores());
     }
     let written = prior.with_scores(scores).to_json().map_err(|error| error.to_string());
+    let written = written.and_then(|json| lean(&json).map_err(|error| error.to_string()));
     match written.and_then(|json| std::fs::write(path, json).map_err(|error| error.to_string())) {
         Ok(()) => println!("wrote `{path}`"),
         Err(error) => println!("`{path}` was not written: {error}"),
     }
+}
+
+/// Hours in which something of an open-ended kind was there, to be worth shipping.
+const HOURS_MIN: u64 = 20;
+
+/// A prior on one line, without what open-ended kinds (files, destinations, users, beats) hardly
+/// ever showed: of those it is known how often anything is new, and that is enough.
+fn lean(json: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let mut prior: serde_json::Value = serde_json::from_slice(json)?;
+    for kind in ["6", "7", "10", "15"] {
+        let tokens = prior.pointer_mut(&format!("/kinds/{kind}/tokens"));
+        if let Some(tokens) = tokens.and_then(serde_json::Value::as_object_mut) {
+            tokens.retain(|_, hours| hours.as_u64() >= Some(HOURS_MIN));
+        }
+    }
+    serde_json::to_vec(&prior)
 }
