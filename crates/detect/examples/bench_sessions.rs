@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use common::{Row, Seeded, Table, auc, tpr_at};
 use learn::sequence::SequenceConfig;
-use learn::session::{SessionConfig, SessionDetector, Sourced, View};
+use learn::session::{SessionConfig, SessionDetector, Sourced, View, least_surprised};
 use learn::witness::{Admission, Source};
 use sha2::{Digest as _, Sha256};
 
@@ -310,7 +310,7 @@ fn hdfs() -> Option<Recording> {
 fn adfa() -> Option<Recording> {
     let mut recording = Recording {
         name: "ADFA-LD",
-        order: 5,
+        order: 3,
         alphabet: 342,
         train: Vec::new(),
         normal: Vec::new(),
@@ -331,6 +331,10 @@ fn adfa() -> Option<Recording> {
             recording.families.push(family.to_owned());
         }
     }
+    let train = deal(&recording.train, HOSTS, &mut Seeded(1));
+    let config = config(&recording, Admission::OPEN, HOSTS);
+    recording.order = least_surprised(&config, &[3, 5, 8], &train);
+    println!("ADFA-LD: order {} surprises the training sessions least", recording.order);
     Some(recording)
 }
 

@@ -12,7 +12,8 @@ use sources::log::open::read_file;
 /// How many records of a fixture match a rule of one log source and one selection.
 fn matches(fixture: &str, log_source: &str, selection: &str) -> usize {
     let rule = format!(
-        "title: t\nid: t\nlogsource: {{{log_source}}}\ndetection:\n  s:\n{selection}\n  condition: s\n"
+        "title: t\nid: t\nlogsource: {{{log_source}}}\ndetection:\n  s:\n{selection}\n  condit\
+            ion: s\n"
     );
     let loaded = Pack::from_yaml_files([("rule.yml", rule)]);
     assert_eq!(loaded.refused, [], "{log_source}");

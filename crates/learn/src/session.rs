@@ -92,6 +92,30 @@ impl Model {
     }
 }
 
+/// The order, of several, under which training sessions surprise a model of the others least. It
+/// is asked of the training sessions alone, so no label and no test data are in the choice.
+pub fn least_surprised(config: &SessionConfig, orders: &[usize], sessions: &[Sourced]) -> usize {
+    let places: Vec<usize> = (0..sessions.len()).collect();
+    let surprise = |order: usize| -> f64 {
+        let sequence = SequenceConfig { order, ..config.sequence };
+        let train = |rest: &[&usize]| {
+            let mut model = BackOff::new(sequence);
+            for (symbols, source) in rest.iter().filter_map(|at| sessions.get(**at)) {
+                model.learn(KEY, symbols, *source);
+            }
+            model
+        };
+        let score = |model: &BackOff, at: &usize| {
+            sessions.get(*at).map_or(0.0, |(symbols, _)| model.score(&[KEY], symbols).mean)
+        };
+        cross_fit(&places, FOLDS, |at, _| at, train, score).iter().sum()
+    };
+    let mut measured: Vec<(f64, usize)> =
+        orders.iter().map(|order| (surprise(*order), *order)).collect();
+    measured.sort_by(|a, b| a.0.total_cmp(&b.0));
+    measured.first().map_or(config.sequence.order, |(_, order)| *order)
+}
+
 /// A trained and calibrated detector of sessions.
 pub struct SessionDetector {
     config: SessionConfig,
@@ -207,6 +231,18 @@ mod tests {
         assert!(p(&[1, 2, 3, 4, 5, 9]) > 0.05);
         assert!(p(&[5, 4, 3, 2, 1, 9]) < 0.01);
         assert!(p(&[1, 2, 66, 67, 5, 9]) < 0.01);
+    }
+
+    #[test]
+    fn the_order_is_what_the_sessions_need() {
+        // The fourth symbol follows from the first: an order below 3 cannot know it.
+        let sessions: Vec<Sourced> = (0..200_u32)
+            .map(|at| (vec![at % 2, 5, 5, 10 + at % 2], Source { host: at % 8, day: 1 }))
+            .collect();
+        let admission = crate::witness::Admission::OPEN;
+        let sequence = SequenceConfig { admission, ..SequenceConfig::default() };
+        let config = SessionConfig { sequence, ..SessionConfig::default() };
+        assert_eq!(least_surprised(&config, &[1, 2, 3], &sessions), 3);
     }
 
     #[test]

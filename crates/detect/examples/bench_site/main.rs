@@ -2,9 +2,18 @@
 //!
 //! Recordings of attacks (EVTX, OTRF) are put into the background of **simulated** offices of 20 and
 //! 50 machines (`testkit::site`), one recording a site-day, over a site's first fourteen days, which
-//! nobody tunes. Whole tactics are held out: by default the others are run, on the seeds for tuning;
-//! `--measure` runs what is held out, on seeds that are only run to measure. `--part N` runs every
-//! so-manyth recording only, `--renamed` also runs them with another appearance.
+//! nobody tunes. Whole tactics are held out: by default the others are run, on the seeds for tuning.
+//!
+//! | flag | |
+//! |---|---|
+//! | `--measure` | runs what is held out, on seeds that are only run to measure |
+//! | `--alone` | each recording by itself, without any background |
+//! | `--part N` | every so-manyth recording only |
+//! | `--small` | only the smaller site |
+//! | `--renamed` | also with another appearance |
+//! | `--verbose` | case by case |
+//! | `--prior FILE` | trains the prior that ships, and measures nothing |
+//! | `--with FILE` | another prior |
 //!
 //! A case is true if one of its hosts has, in its hours, a record of the recording.
 
@@ -39,23 +48,30 @@ use testkit::site::{MEASURING_SEEDS, TUNING_SEEDS};
 /// Days of a site's run.
 pub const DAYS: u32 = 14;
 
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one flag")]
 struct Arguments {
     measure: bool,
     part: usize,
     verbose: bool,
     renamed: bool,
+    small: bool,
+    alone: bool,
     prior: Option<String>,
+    with: Option<String>,
 }
 
 fn arguments() -> Arguments {
-    let mut found =
-        Arguments { measure: false, part: 1, verbose: false, renamed: false, prior: None };
+    let mut found = Arguments { part: 1, ..Arguments::default() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--measure" => found.measure = true,
             "--verbose" => found.verbose = true,
             "--renamed" => found.renamed = true,
+            "--alone" => found.alone = true,
+            "--small" => found.small = true,
+            "--with" => found.with = words.next(),
             "--part" => found.part = words.next().and_then(|n| n.parse().ok()).unwrap_or(1).max(1),
             "--prior" => found.prior = words.next(),
             other => println!("`{other}` is not known"),
@@ -75,13 +91,23 @@ fn main() {
     let all = recordings::list(&root);
     let wanted: Vec<&Recording> = all
         .iter()
-        .filter(|recording| recording.held_out == arguments.measure)
+        .filter(|one| arguments.alone || one.held_out == arguments.measure)
         .step_by(arguments.part)
         .collect();
+    let prior = match &arguments.with {
+        Some(path) => {
+            Prior::from_json(&std::fs::read(path).unwrap_or_default()).unwrap_or_default()
+        }
+        None => Prior::shipped(),
+    };
+    if arguments.alone {
+        return alone(&wanted, &rules, &prior, arguments.verbose);
+    }
     let seeds = if arguments.measure { MEASURING_SEEDS } else { TUNING_SEEDS };
     let started = Instant::now();
     let sites: Vec<Background> = [(20, seeds[0]), (50, seeds[1])]
         .into_iter()
+        .take(if arguments.small { 1 } else { 2 })
         .map(|(hosts, seed)| Background::new(hosts, seed, DAYS, &rules))
         .collect();
     println!(
@@ -93,7 +119,6 @@ fn main() {
         replay::describe(site);
     }
     let hows = How::all();
-    let prior = Prior::shipped();
     let mut outcomes: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut renamed: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut alone = replay::Alone::default();
@@ -137,6 +162,17 @@ fn main() {
     }
     println!("{:.0} s in all", started.elapsed().as_secs_f64());
     Table(&rows).print();
+}
+
+/// Each recording by itself, on the first day of an engine that knows nothing of its hosts.
+fn alone(wanted: &[&Recording], rules: &Rules, prior: &Prior, verbose: bool) {
+    let mut alone = replay::Alone::default();
+    for recording in wanted {
+        let records = recordings::read(recording);
+        let found = replay::all_matches(&records, rules);
+        alone.run(recording, &records, &found, prior);
+    }
+    alone.report(verbose);
 }
 
 fn report(how: How, outcome: &Outcome, renamed: &Outcome, rows: &mut Vec<Row>) {

@@ -23,7 +23,6 @@ pub struct Recording {
     pub path: PathBuf,
     /// The file's name.
     pub name: String,
-    pub tactic: String,
     /// The technique that its metadata or its name tells; the recording's own name otherwise.
     pub technique: String,
     pub held_out: bool,
@@ -50,7 +49,7 @@ pub fn list(root: &Path) -> Vec<Recording> {
             let technique = told.get(&name).cloned().or_else(|| in_name(&name));
             let technique = technique.unwrap_or_else(|| name.clone());
             let held_out = HELD_OUT.contains(&tactic.as_str());
-            all.push(Recording { path, name, tactic, technique, held_out });
+            all.push(Recording { path, name, technique, held_out });
         }
     }
     all
@@ -88,8 +87,8 @@ fn in_name(name: &str) -> Option<String> {
     parts.into_iter().find(is_one).map(str::to_ascii_uppercase)
 }
 
-/// The records of a recording, in the order of time. Every Windows record is told as one of `evtx`: how it was shipped
-/// is not what is to be found.
+/// The records of a recording, in the order of time. Every Windows record is told as one of `evtx`:
+/// how it was shipped is not what is to be found.
 pub fn read(recording: &Recording) -> Vec<(&'static str, Record)> {
     let Ok(bytes) = std::fs::read(&recording.path) else { return Vec::new() };
     let mut records = Vec::new();

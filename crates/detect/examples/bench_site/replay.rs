@@ -292,7 +292,8 @@ impl Alone {
     pub fn report(&self, verbose: bool) {
         let shown = self.shown.values().filter(|shown| **shown).count();
         println!(
-            "\neach recording alone, on day one: {shown} of {} shown with rules, {} by novelty alone",
+            "\neach recording alone, on day one: {shown} of {} shown with rules, {} by novelt\
+                y alone",
             self.shown.len(),
             self.without_rules
         );
@@ -328,15 +329,19 @@ pub fn describe(site: &Background) {
     }
 }
 
+/// Days of the sites that train the prior: with a round of patches, and twice a weekday.
+const PRIOR_DAYS: u32 = 10;
+
 /// Trains the prior that ships: on simulated sites that are in no other run.
 pub fn write_prior(rules: &Rules, path: &str) {
-    let sizes = [20, 50, 20, 50];
+    let sizes = [20, 50];
     let mut builder = PriorBuilder::default();
     let mut origin = Vec::new();
     let mut sites = Vec::new();
     for (hosts, seed) in sizes.into_iter().zip(PRIOR_SEEDS) {
-        let site = Background::new(hosts, seed, DAYS, rules);
-        origin.push(format!("simulated office of {hosts} machines, seed {seed}, {DAYS} days"));
+        let site = Background::new(hosts, seed, PRIOR_DAYS, rules);
+        origin
+            .push(format!("simulated office of {hosts} machines, seed {seed}, {PRIOR_DAYS} days"));
         let recording = format!("office {seed}");
         for seen in site.days.iter().flatten() {
             let host = &site.names[usize::from(seen.machine)];
@@ -361,8 +366,25 @@ pub fn write_prior(rules: &Rules, path: &str) {
         scores.extend(engine.scores());
     }
     let written = prior.with_scores(scores).to_json().map_err(|error| error.to_string());
+    let written = written.and_then(|json| lean(&json).map_err(|error| error.to_string()));
     match written.and_then(|json| std::fs::write(path, json).map_err(|error| error.to_string())) {
         Ok(()) => println!("wrote `{path}`"),
         Err(error) => println!("`{path}` was not written: {error}"),
     }
+}
+
+/// Hours in which something of an open-ended kind was there, to be worth shipping.
+const HOURS_MIN: u64 = 20;
+
+/// A prior on one line, without what open-ended kinds (files, destinations, users, beats) hardly
+/// ever showed: of those it is known how often anything is new, and that is enough.
+fn lean(json: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let mut prior: serde_json::Value = serde_json::from_slice(json)?;
+    for kind in ["6", "7", "10", "15"] {
+        let tokens = prior.pointer_mut(&format!("/kinds/{kind}/tokens"));
+        if let Some(tokens) = tokens.and_then(serde_json::Value::as_object_mut) {
+            tokens.retain(|_, hours| hours.as_u64() >= Some(HOURS_MIN));
+        }
+    }
+    serde_json::to_vec(&prior)
 }

@@ -20,50 +20,17 @@
 use std::borrow::Cow;
 
 use super::Marks;
+use super::signs::{drop_call, may_hold_any};
+use super::values::{LIST_MAX, Value, bounded, called, formatted, letters, replaced, split};
 
 /// How deep expressions nest.
 const DEPTH_MAX: usize = 16;
 /// The most steps over one text.
 const STEPS_MAX: usize = 20_000;
-/// The longest value, in bytes.
+/// The longest text in quotes, in bytes.
 const VALUE_BYTES_MAX: usize = 16 << 10;
-/// The most pieces of a list.
-const LIST_MAX: usize = 4_096;
 /// The most variables.
 const VARIABLES_MAX: usize = 64;
-
-/// What an expression gives.
-#[derive(Clone, Debug, PartialEq)]
-enum Value {
-    Text(String),
-    Number(i64),
-    List(Vec<Value>),
-}
-
-impl Value {
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Number(number) => number.to_string(),
-            Self::List(items) => items.iter().map(Self::text).collect::<Vec<_>>().join(" "),
-        }
-    }
-
-    fn items(self) -> Vec<Self> {
-        match self {
-            Self::List(items) => items,
-            one => vec![one],
-        }
-    }
-
-    fn number(&self) -> Option<i64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok(),
-            Self::List(_) => None,
-        }
-    }
-}
 
 /// The text with its constant expressions evaluated.
 pub(super) fn evaluated<'t>(text: &'t str, marks: &mut Marks) -> Cow<'t, str> {
@@ -100,58 +67,6 @@ pub(super) fn evaluated<'t>(text: &'t str, marks: &mut Marks) -> Cow<'t, str> {
         }
     }
     if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
-}
-
-/// A cheap look at whether there is anything to evaluate.
-fn may_hold_any(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let signs = [
-        "char]",
-        "char[]",
-        "-f",
-        ".replace",
-        "-replace",
-        "creplace",
-        "-join",
-        "::join",
-        "::concat",
-        ".substring",
-        ".split",
-        "-split",
-        ".tolower",
-        ".toupper",
-        ".trim",
-        ".insert",
-        ".remove",
-        "&(",
-        "& (",
-        "&'",
-        ".('",
-        "+'",
-        "'+",
-        "+\"",
-        "\"+",
-        "' +",
-        "\" +",
-        "]-join",
-        "]::",
-    ];
-    signs.iter().any(|sign| lower.contains(sign))
-        || (lower.contains('$') && lower.contains("='") && lower.matches('$').count() > 1)
-}
-
-/// Takes the operator off that calls what an expression names.
-fn drop_call(out: &mut String) {
-    let kept = out.trim_end_matches(' ').len();
-    let before = out.get(..kept).unwrap_or_default();
-    let Some(sign) = before.chars().next_back().filter(|sign| matches!(sign, '&' | '.')) else {
-        return;
-    };
-    let rest = before.get(..kept - sign.len_utf8()).unwrap_or_default();
-    let free = rest.chars().next_back().is_none_or(|c| " \"'(;|{=&".contains(c));
-    if free && (sign == '.' || !rest.ends_with('&')) {
-        out.truncate(rest.len());
-    }
 }
 
 struct Reader<'t> {
@@ -552,108 +467,6 @@ impl Reader<'_> {
             _ => Some(Value::List(found)),
         }
     }
-}
-
-fn bounded(value: Value) -> Option<Value> {
-    let length: usize = match &value {
-        Value::Text(text) => text.len(),
-        Value::List(items) => items.len(),
-        Value::Number(_) => 0,
-    };
-    (length <= VALUE_BYTES_MAX).then_some(value)
-}
-
-/// Numbers as letters.
-fn letters(value: Value) -> Option<Value> {
-    let letter = |value: Value| {
-        let number = u32::try_from(value.number()?).ok()?;
-        let c = char::from_u32(number).filter(|c| !c.is_control())?;
-        Some(Value::Text(c.into()))
-    };
-    value.items().into_iter().map(letter).collect::<Option<Vec<_>>>().map(Value::List)
-}
-
-/// `{1}{0}` with its pieces.
-fn formatted(pattern: &str, pieces: &[Value]) -> Option<String> {
-    if !pattern.contains('{') {
-        return None;
-    }
-    let mut out = String::new();
-    let mut rest = pattern;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let (place, after) = after.split_once('}')?;
-        let place = place.split([',', ':']).next()?.trim();
-        out.push_str(&pieces.get(place.parse::<usize>().ok()?)?.text());
-        if out.len() > VALUE_BYTES_MAX {
-            return None;
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    Some(out)
-}
-
-/// Replaces in any case, as the operator does.
-fn replaced(text: &str, from: &str, to: &str) -> String {
-    let (lower, from) = (text.to_ascii_lowercase(), from.to_ascii_lowercase());
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(found) = lower.get(at..).and_then(|rest| rest.find(&from)) {
-        out.push_str(text.get(at..at + found).unwrap_or_default());
-        out.push_str(to);
-        at += found + from.len();
-    }
-    out.push_str(text.get(at..).unwrap_or_default());
-    out
-}
-
-fn split(text: &str, by: &str) -> Option<Value> {
-    let pieces: Vec<Value> = if by.is_empty() {
-        text.chars().map(|c| Value::Text(c.into())).collect()
-    } else {
-        text.split(by).map(|piece| Value::Text(piece.to_owned())).collect()
-    };
-    (pieces.len() <= LIST_MAX).then_some(Value::List(pieces))
-}
-
-/// A method of a text.
-fn called(name: &str, text: &str, arguments: &[Value]) -> Option<Value> {
-    let argument = |at: usize| arguments.get(at);
-    let place = |at: usize| -> Option<usize> { usize::try_from(argument(at)?.number()?).ok() };
-    let chars: Vec<char> = text.chars().collect();
-    let of =
-        |from: usize, to: usize| -> Option<String> { Some(chars.get(from..to)?.iter().collect()) };
-    Some(Value::Text(match name {
-        "replace" => {
-            let from = argument(0)?.text();
-            (!from.is_empty())
-                .then(|| text.replace(&from, &argument(1).map_or_else(String::new, Value::text)))?
-        }
-        "substring" => {
-            let from = place(0)?;
-            let to = place(1).map_or(chars.len(), |length| from.saturating_add(length));
-            of(from, to)?
-        }
-        "insert" => {
-            format!("{}{}{}", of(0, place(0)?)?, argument(1)?.text(), of(place(0)?, chars.len())?)
-        }
-        "remove" => {
-            let (from, length) = (place(0)?, place(1));
-            let to = length.map_or(chars.len(), |length| from.saturating_add(length));
-            format!("{}{}", of(0, from)?, of(to, chars.len())?)
-        }
-        "tolower" | "tolowerinvariant" => text.to_lowercase(),
-        "toupper" | "toupperinvariant" => text.to_uppercase(),
-        "tostring" => text.to_owned(),
-        "trim" if arguments.is_empty() => text.trim().to_owned(),
-        "trim" => {
-            text.trim_matches(|c| arguments.iter().any(|one| one.text().contains(c))).to_owned()
-        }
-        "split" => return split(text, &argument(0)?.text()),
-        "tochararray" => return split(text, ""),
-        _ => return None,
-    }))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //!
 //! | stage | file | undoes |
 //! |---|---|---|
-//! | expressions | `expressions` | constant expressions of PowerShell: joined, formatted, by number, replaced, cut |
+//! | expressions | `expressions`, `signs`, `values` | constant expressions of PowerShell: joined, formatted, by number, replaced, cut |
 //! | characters | `characters` | fullwidth and look-alike letters, characters of no width, dashes, quotes, carets, backticks, pieces joined by `+` |
 //! | variables | `variables` | `%name%`, `%name:~1,2%`, `$env:name`, `${IFS}`, variables that the line itself sets, loops over one word |
 //! | paths | `paths` | slashes, `\.\`, `\x\..\`, `\\?\`, this machine's own shares, short names, addresses as numbers, `%41` in a URL |
@@ -23,6 +23,8 @@ mod characters;
 mod commands;
 mod expressions;
 mod paths;
+mod signs;
+mod values;
 mod variables;
 mod words;
 

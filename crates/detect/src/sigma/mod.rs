@@ -39,6 +39,7 @@
 //! | `compile`, `encode` | from the parser's tree to atoms and conditions; modifiers |
 //! | `atom`, `expr`, `text`, `time` | one comparison; the conditions as one row of numbers |
 //! | `index` | which rules are worth asking about an event |
+//! | `asked` | what the rules of a log source ask of an event |
 //! | `facts`, `fields` | the values of one event |
 //! | `logsource`, `mapping` | which rules an event is for, and what its source calls their fields |
 //! | `correlation` | several matches that belong together |
@@ -46,6 +47,7 @@
 //! The YAML is read by `rsigma-parser`; matching is ours, since all public rules have to fit into a
 //! small machine beside everything else.
 
+mod asked;
 mod atom;
 mod compile;
 mod correlation;

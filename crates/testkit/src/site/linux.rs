@@ -1,5 +1,7 @@
 //! What a thing that happens on Linux leaves in the logs.
 
+use std::fmt::Write as _;
+
 use super::{Event, Form, Scene};
 
 /// A line of syslog.
@@ -21,7 +23,8 @@ pub fn exec(scene: &Scene<'_>, path: &str, words: &[&str], uid: u32, events: &mu
         words.len()
     );
     for (at, word) in words.iter().enumerate() {
-        text.push_str(&format!(" a{at}=\"{word}\""));
+        // Writing into a string cannot fail.
+        _ = write!(text, " a{at}=\"{word}\"");
     }
     text.push_str("\ntype=CWD msg= cwd=\"/\"\ntype=EOE msg=");
     events.push(Event::text(scene.time_ms(), scene.at, Form::Audit, text));

@@ -1,10 +1,7 @@
 //! An ordinary hour.
 
-use super::catalog::{
-    ADMIN, CHROME, COMMON, DOMAINS, EDGE, EXPLORER, LIBRARIES, LOOKERS, PIPES, SCRIPTS, SERVICES,
-    SVCHOST, VALUES,
-};
-use super::linux::{exec, ssh, sudo, syslog};
+use super::catalog::{CHROME, COMMON, EDGE, EXPLORER, SERVICES, SVCHOST};
+use super::tools::{ADMIN, DOMAINS, LIBRARIES, LOOKERS, PIPES, SCRIPTS, VALUES};
 use super::windows::Desk;
 use super::{Event, Role, Scene};
 
@@ -12,7 +9,7 @@ use super::{Event, Role, Scene};
 pub fn hour(scene: &Scene<'_>, events: &mut Vec<Event>) {
     let role = scene.machine().role;
     if !role.is_windows() {
-        return unix(scene, events);
+        return super::unix::hour(scene, events);
     }
     let mut desk = Desk { scene, events };
     windows_itself(&mut desk);
@@ -108,65 +105,68 @@ fn windows_itself(desk: &mut Desk<'_, '_>) {
     }
 }
 
+/// Programs that Windows starts by itself: what, its line, what starts it.
+const OWN: &[(&str, &str, &str)] = &[
+    (SVCHOST, "C:\\Windows\\system32\\svchost.exe -k netsvcs -p -s wuauserv", SERVICES),
+    (SVCHOST, "C:\\Windows\\system32\\svchost.exe -k LocalService -p", SERVICES),
+    ("C:\\Windows\\System32\\taskhostw.exe", "taskhostw.exe Install $(Arg0)", SVCHOST),
+    (
+        "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe",
+        "C:\\Windows\\system32\\wbem\\wmiprvse.exe -secured -Embedding",
+        SVCHOST,
+    ),
+    (
+        "C:\\Windows\\System32\\backgroundTaskHost.exe",
+        "\"backgroundTaskHost.exe\" -ServerName:App.AppX",
+        SVCHOST,
+    ),
+    (
+        "C:\\Windows\\System32\\rundll32.exe",
+        "rundll32.exe C:\\Windows\\system32\\PcaSvc.dll,PcaPatchSdbTask",
+        SVCHOST,
+    ),
+    (
+        "C:\\Program Files (x86)\\Google\\GoogleUpdater\\140.0\\updater.exe",
+        "\"updater.exe\" --wake --system",
+        SVCHOST,
+    ),
+    (
+        "C:\\Program Files (x86)\\Microsoft\\EdgeUpdate\\MicrosoftEdgeUpdate.exe",
+        "\"MicrosoftEdgeUpdate.exe\" /ua /installsource scheduler",
+        SVCHOST,
+    ),
+    (
+        "C:\\Windows\\System32\\MoUsoCoreWorker.exe",
+        "C:\\Windows\\System32\\mousocoreworker.exe -Embedding",
+        SVCHOST,
+    ),
+    ("C:\\Windows\\System32\\cleanmgr.exe", "cleanmgr.exe /autoclean /d C:", SVCHOST),
+    (
+        "C:\\Windows\\System32\\CompatTelRunner.exe",
+        "CompatTelRunner.exe -m:appraiser.dll -f:DoScheduledTelemetryRun",
+        SVCHOST,
+    ),
+    (
+        "C:\\Windows\\System32\\sc.exe",
+        "C:\\Windows\\system32\\sc.exe start w32time task_started",
+        SVCHOST,
+    ),
+    (
+        "C:\\Windows\\System32\\schtasks.exe",
+        "schtasks.exe /run /tn \"\\Microsoft\\Windows\\Servicing\\StartComponentCleanup\"",
+        SVCHOST,
+    ),
+    (
+        "C:\\Windows\\System32\\conhost.exe",
+        "\\??\\C:\\Windows\\system32\\conhost.exe 0xffffffff -ForceV1",
+        SVCHOST,
+    ),
+];
+
 fn services(desk: &mut Desk<'_, '_>) {
     let scene = desk.scene;
     for _ in 0..1 + scene.rng.below(3) {
-        let (image, line, parent) = scene.pick(&[
-            (SVCHOST, "C:\\Windows\\system32\\svchost.exe -k netsvcs -p -s wuauserv", SERVICES),
-            (SVCHOST, "C:\\Windows\\system32\\svchost.exe -k LocalService -p", SERVICES),
-            ("C:\\Windows\\System32\\taskhostw.exe", "taskhostw.exe Install $(Arg0)", SVCHOST),
-            (
-                "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe",
-                "C:\\Windows\\system32\\wbem\\wmiprvse.exe -secured -Embedding",
-                SVCHOST,
-            ),
-            (
-                "C:\\Windows\\System32\\backgroundTaskHost.exe",
-                "\"backgroundTaskHost.exe\" -ServerName:App.AppX",
-                SVCHOST,
-            ),
-            (
-                "C:\\Windows\\System32\\rundll32.exe",
-                "rundll32.exe C:\\Windows\\system32\\PcaSvc.dll,PcaPatchSdbTask",
-                SVCHOST,
-            ),
-            (
-                "C:\\Program Files (x86)\\Google\\GoogleUpdater\\140.0\\updater.exe",
-                "\"updater.exe\" --wake --system",
-                SVCHOST,
-            ),
-            (
-                "C:\\Program Files (x86)\\Microsoft\\EdgeUpdate\\MicrosoftEdgeUpdate.exe",
-                "\"MicrosoftEdgeUpdate.exe\" /ua /installsource scheduler",
-                SVCHOST,
-            ),
-            (
-                "C:\\Windows\\System32\\MoUsoCoreWorker.exe",
-                "C:\\Windows\\System32\\mousocoreworker.exe -Embedding",
-                SVCHOST,
-            ),
-            ("C:\\Windows\\System32\\cleanmgr.exe", "cleanmgr.exe /autoclean /d C:", SVCHOST),
-            (
-                "C:\\Windows\\System32\\CompatTelRunner.exe",
-                "CompatTelRunner.exe -m:appraiser.dll -f:DoScheduledTelemetryRun",
-                SVCHOST,
-            ),
-            (
-                "C:\\Windows\\System32\\sc.exe",
-                "C:\\Windows\\system32\\sc.exe start w32time task_started",
-                SVCHOST,
-            ),
-            (
-                "C:\\Windows\\System32\\schtasks.exe",
-                "schtasks.exe /run /tn \"\\Microsoft\\Windows\\Servicing\\StartComponentCleanup\"",
-                SVCHOST,
-            ),
-            (
-                "C:\\Windows\\System32\\conhost.exe",
-                "\\??\\C:\\Windows\\system32\\conhost.exe 0xffffffff -ForceV1",
-                SVCHOST,
-            ),
-        ]);
+        let (image, line, parent) = scene.pick(OWN);
         desk.run(image, line, parent, "SYSTEM");
     }
     if scene.chance(500) {
@@ -197,7 +197,8 @@ fn services(desk: &mut Desk<'_, '_>) {
     if scene.hour % 4 == 1 {
         let agent = "C:\\Program Files (x86)\\Agent\\agent.exe";
         desk.run(agent, "\"agent.exe\" --inventory", SERVICES, "SYSTEM");
-        let line = "powershell.exe -NoProfile -ExecutionPolicy Bypass -File \"C:\\ProgramData\\Agent\\collect.ps1\"";
+        let line = "powershell.exe -NoProfile -ExecutionPolicy Bypass -File \"C:\\ProgramDat\
+            a\\Agent\\collect.ps1\"";
         desk.run(super::catalog::POWERSHELL, line, agent, "SYSTEM");
         desk.run(
             super::catalog::CMD,
@@ -250,6 +251,12 @@ fn work(desk: &mut Desk<'_, '_>) {
             scene.pick(&["git status", "npm test", "Get-ChildItem", "docker ps", "cd C:\\src"]),
         );
     }
+    browse(desk, &user);
+}
+
+/// What people look at and leave behind.
+fn browse(desk: &mut Desk<'_, '_>, user: &str) {
+    let scene = desk.scene;
     for _ in 0..2 + scene.rng.below(5) {
         let browser = scene.pick(&[CHROME, EDGE]);
         // Half of what people look at they never looked at before.
@@ -260,7 +267,7 @@ fn work(desk: &mut Desk<'_, '_>) {
             (format!("www.site{}.example", scene.rng.below(4_000)), format!("93.{a}.{b}.7"))
         };
         desk.ask(browser, &name);
-        desk.connect(browser, &user, &address, scene.pick(&[443, 443, 443, 80, 8443]));
+        desk.connect(browser, user, &address, scene.pick(&[443, 443, 443, 80, 8443]));
     }
     for _ in 0..1 + scene.rng.below(4) {
         let (image, folder, kind) = scene.pick(&[
@@ -273,20 +280,20 @@ fn work(desk: &mut Desk<'_, '_>) {
             (CHROME, "AppData\\Local\\Temp", "tmp"),
             (EDGE, "AppData\\Local\\Temp", "dll"),
         ]);
-        let path = desk.fill("{d}", &user);
+        let path = desk.fill("{d}", user);
         desk.file(scene.time_ms(), image, &format!("C:\\Users\\{user}\\{folder}\\{path}.{kind}"));
         if scene.chance(400) {
             desk.file_deleted(
                 scene.time_ms(),
                 image,
                 &format!("C:\\Users\\{user}\\{folder}\\{path}.tmp"),
-                &user,
+                user,
             );
         }
     }
     if scene.chance(500) {
         let files = "\\Device\\HarddiskVolume2\\Users\\Public\\share";
-        desk.handle(&user, EXPLORER, "File", files);
+        desk.handle(user, EXPLORER, "File", files);
     }
 }
 
@@ -399,105 +406,5 @@ fn server(desk: &mut Desk<'_, '_>) {
             "C:\\Windows\\System32\\spoolsv.exe",
             "C:\\Windows\\System32\\spool\\PRINTERS\\00012.SPL",
         );
-    }
-}
-
-fn unix(scene: &Scene<'_>, events: &mut Vec<Event>) {
-    let admin = scene.machines.iter().find(|machine| machine.role == Role::Admin);
-    let from = admin.map_or("10.20.1.14", |machine| machine.ip.as_str());
-    syslog(scene, "CRON", "(root) CMD (cd / && run-parts --report /etc/cron.hourly)", events);
-    exec(
-        scene,
-        "/usr/bin/dash",
-        &["/bin/sh", "-c", "cd / && run-parts --report /etc/cron.hourly"],
-        0,
-        events,
-    );
-    exec(scene, "/usr/bin/run-parts", &["run-parts", "--report", "/etc/cron.hourly"], 0, events);
-    syslog(scene, "systemd", "Started session-2.scope - Session 2 of user root.", events);
-    for _ in 0..1 + scene.rng.below(4) {
-        let unit = scene.pick(&[
-            "logrotate.service",
-            "fstrim.service",
-            "apt-daily.service",
-            "man-db.service",
-            "php8.2-fpm.service",
-            "certbot.service",
-        ]);
-        syslog(scene, "systemd", &format!("Finished {unit}."), events);
-    }
-    // The whole world tries the doors of what is on the web.
-    if scene.machine().role == Role::Web {
-        for _ in 0..2 + scene.rng.below(12) {
-            let user =
-                scene.pick(&["root", "admin", "oracle", "test", "ubuntu", "git", "postgres"]);
-            let (a, b) = (scene.rng.below(220), scene.rng.below(250));
-            let text = format!(
-                "Failed password for invalid user {user} from 185.{a}.{b}.9 port 40000 ssh2"
-            );
-            syslog(scene, "sshd", &text, events);
-        }
-        exec(scene, "/usr/sbin/php-fpm8.2", &["php-fpm: pool www"], 33, events);
-        if scene.chance(300) {
-            exec(
-                scene,
-                "/usr/bin/convert",
-                &["convert", "-resize", "200x", "in.png", "out.png"],
-                33,
-                events,
-            );
-        }
-    } else if scene.hour == 2 {
-        let line = ["rsync", "-a", "--delete", "srv01:/share/", "/backup/share/"];
-        exec(scene, "/usr/bin/rsync", &line, 0, events);
-        exec(scene, "/usr/bin/ssh", &["ssh", "srv01", "rsync", "--server"], 0, events);
-        exec(
-            scene,
-            "/usr/bin/tar",
-            &["tar", "-czf", "/backup/daily.tar.gz", "/backup/share"],
-            0,
-            events,
-        );
-        exec(scene, "/usr/bin/find", &["find", "/backup", "-mtime", "+30", "-delete"], 0, events);
-    }
-    if (8..18).contains(&scene.hour) && scene.weekday() < 5 && scene.chance(350) {
-        let user = admin.map_or("amara", |machine| machine.user.as_str());
-        ssh(scene, user, from, events);
-        for _ in 0..1 + scene.rng.below(4) {
-            let (command, path, words) = scene.pick::<(&str, &str, &[&str])>(&[
-                ("/usr/bin/apt-get update", "/usr/bin/apt-get", &["apt-get", "update"]),
-                (
-                    "/usr/bin/systemctl restart nginx",
-                    "/usr/bin/systemctl",
-                    &["systemctl", "restart", "nginx"],
-                ),
-                (
-                    "/usr/bin/tail -f /var/log/syslog",
-                    "/usr/bin/tail",
-                    &["tail", "-f", "/var/log/syslog"],
-                ),
-                (
-                    "/usr/bin/vim /etc/nginx/nginx.conf",
-                    "/usr/bin/vim.basic",
-                    &["vim", "/etc/nginx/nginx.conf"],
-                ),
-                ("/usr/bin/df -h", "/usr/bin/df", &["df", "-h"]),
-                ("/usr/bin/journalctl -xe", "/usr/bin/journalctl", &["journalctl", "-xe"]),
-                ("/usr/bin/cat /etc/passwd", "/usr/bin/cat", &["cat", "/etc/passwd"]),
-                (
-                    "/usr/sbin/ufw status",
-                    "/usr/bin/python3.11",
-                    &["/usr/bin/python3", "/usr/sbin/ufw", "status"],
-                ),
-                (
-                    "/usr/bin/curl -I https://www.yard.example",
-                    "/usr/bin/curl",
-                    &["curl", "-I", "https://www.yard.example"],
-                ),
-                ("/usr/bin/docker ps", "/usr/bin/docker", &["docker", "ps"]),
-            ]);
-            sudo(scene, user, command, events);
-            exec(scene, path, words, 0, events);
-        }
     }
 }
