@@ -1,117 +1,502 @@
 //! Follows calls: what they do, and what is known of their result.
 
-use super::{Flow, Value, taint};
+use std::rc::Rc;
+
+use super::known::{Item, Value};
+use super::{Flow, taint};
 use crate::python::effects::{self, Effect};
-use crate::python::parse::Expr;
+use crate::python::lex;
+use crate::python::parse::{Argument, Expr, Parser};
+
+/// An argument as it is given.
+pub type Given<'a> = (Option<&'a str>, Value);
+
+/// The most texts of one call that are kept.
+const TEXTS_MAX: usize = 32;
 
 impl Flow {
-    pub(super) fn call(&mut self, callee: &Expr, arguments: &[(Option<String>, Expr)]) -> Value {
+    pub(super) fn call(&mut self, callee: &Expr, arguments: &[Argument]) -> Value {
         let bare = std::mem::take(&mut self.bare);
-        let callee = self.value(callee);
-        let values: Vec<(Option<&str>, Value)> = arguments
-            .iter()
-            .map(|(name, argument)| (name.as_deref(), self.value(argument)))
-            .collect();
+        let (of, callee) = match callee {
+            Expr::Attr(expression, name) => {
+                let of = self.value(expression);
+                let callee = self.attribute(&of, name);
+                (Some((expression, of, name)), callee)
+            }
+            other => (None, self.value(other)),
+        };
+        let args = self.arguments(arguments);
+        let args: Vec<Given<'_>> =
+            args.iter().map(|(name, value)| (name.as_deref(), value.clone())).collect();
+        if let Some((expression, of, name)) = of
+            && let Some(value) = self.method(expression, &of, name, &args)
+        {
+            return value;
+        }
         self.bare = bare;
-        let taint = values.iter().fold(0, |sum, (_, value)| sum | value.taint);
-        let texts: Vec<String> =
-            values.iter().filter_map(|(_, value)| value.text.clone()).collect();
-        let first = values.first().map(|(_, value)| value.clone()).unwrap_or_default();
-        let path = callee.path.clone().unwrap_or_default();
-        if let Some(value) = self.fold(&path, &callee, &values, &texts) {
+        let value = self.call_value(&callee, &args);
+        self.bare = false;
+        value
+    }
+
+    fn arguments(&mut self, arguments: &[Argument]) -> Vec<(Option<Rc<str>>, Value)> {
+        let mut out = Vec::new();
+        for (name, argument) in arguments {
+            let value = self.value(argument);
+            if matches!(argument, Expr::Star(_)) && value.items.is_some() {
+                let items = value.items().iter().take(64);
+                out.extend(items.map(|item| (item.key.clone(), item.value.clone())));
+            } else {
+                out.push((name.as_deref().map(Rc::from), value));
+            }
+        }
+        out
+    }
+
+    /// Calls whatever a value may be.
+    pub(super) fn call_value(&mut self, callee: &Value, args: &[Given<'_>]) -> Value {
+        let sum = args.iter().fold(callee.taint, |sum, (_, value)| sum | value.taint);
+        let mut out: Option<Value> = None;
+        for path in &callee.paths {
+            let value = self.call_path(path, callee, args);
+            out = Some(match out {
+                Some(out) => out.or(&value),
+                None => value,
+            });
+        }
+        out.unwrap_or_else(|| {
+            self.hand_on("", args);
+            Value::of_taint(sum)
+        })
+    }
+
+    fn call_path(&mut self, path: &str, callee: &Value, args: &[Given<'_>]) -> Value {
+        if let Some(value) = self.known_call(path, callee, args) {
             return value;
         }
         if let Some(name) = path.strip_prefix('@') {
-            let name = name.rsplit('.').next().unwrap_or(name);
-            if let Some(summary) = self.functions.get(name).cloned() {
-                for effect in summary.parameters_reach {
-                    if taint & !taint::PARAMETER != 0 {
-                        self.act(effect, name.to_owned(), texts.clone(), taint);
+            return self.call_own(name, args);
+        }
+        let sum = args.iter().fold(callee.taint, |sum, (_, value)| sum | value.taint);
+        let mut texts = texts(args);
+        if effects::is_file_object(path) {
+            texts.splice(0..0, callee.texts.iter().cloned());
+        }
+        self.remember_fetched(path, &texts, sum);
+        let from = texts.iter().any(|text| self.fetched.contains(text));
+        let far = if from { taint::NETWORK } else { 0 };
+        if let Some(effect) = effects::of_call(path, &texts, args) {
+            self.act(effect, path, texts.clone(), sum | far);
+        }
+        self.hand_on(path, args);
+        if self.bare && self.function().is_none() {
+            self.act(Effect::Foreign, path, texts, sum);
+        }
+        let first = args.first().map(|(_, value)| value.clone()).unwrap_or_default();
+        let given = effects::taint_of_result(path, &first);
+        let mut out = Value::of_taint(sum | given | far);
+        let carries = args.len() > 1 || args.iter().any(|(name, _)| *name == Some("data"));
+        if path == "urllib.request.Request" && carries {
+            out.paths.push("urllib.request.Request(data)".into());
+        } else if path.len() < 200 {
+            out.paths.push(format!("{path}()").into());
+        }
+        if effects::is_open(path) {
+            out.texts.clone_from(&first.texts);
+        }
+        out
+    }
+
+    /// A function, class or object of the module itself is called.
+    fn call_own(&mut self, name: &str, args: &[Given<'_>]) -> Value {
+        let object = name.strip_suffix("()");
+        let (key, is_class) = match object {
+            Some(class) => (self.method_of(class, "__call__"), false),
+            None if self.classes.contains_key(name) => (self.method_of(name, "__init__"), true),
+            None => (Some(name.to_owned()), false),
+        };
+        self.refer(&format!("@{name}"));
+        let sum = args.iter().fold(0, |sum, (_, value)| sum | value.taint);
+        let mut out = Value::of_taint(sum);
+        if let Some(key) = key {
+            self.refer(&format!("@{key}"));
+            if let Some(function) = self.functions.get_mut(&key) {
+                // An object is handed to its own methods.
+                let own = usize::from(key.contains('.') && !key.starts_with('<'));
+                for (at, (name, value)) in args.iter().enumerate() {
+                    let parameter = match name {
+                        Some(name) => Some((*name).to_owned()),
+                        None => function.parameters.get(at + own).cloned(),
+                    };
+                    if let Some(parameter) = parameter.filter(|_| function.given.len() < 64) {
+                        let given = function.given.entry(parameter).or_default();
+                        *given = std::mem::take(given).or(value);
                     }
                 }
-                return Value { taint: summary.returns | taint, ..Value::default() };
+                let returns = function.returns.clone();
+                let through = returns.taint & taint::PARAMETER != 0;
+                let kept = returns.taint & !taint::PARAMETER;
+                out = Value { taint: kept | if through { sum } else { 0 }, ..returns };
             }
         }
-        if let Some(effect) = effects::of_call(&path, &values) {
-            // A callable that is handed on is called in the end.
-            self.act(effect, path.clone(), texts.clone(), taint | callee.taint);
-        }
-        for (_, value) in &values {
-            let handed_on = value.path.as_deref().filter(|p| effects::is_action(p));
-            if let Some(handed) = handed_on.filter(|_| effects::calls_its_arguments(&path)) {
-                let handed = handed.to_owned();
-                if let Some(effect) = effects::of_call(&handed, &[]) {
-                    self.act(effect, handed, texts.clone(), taint);
+        if is_class {
+            // What a class keeps of what it is given is found under its names.
+            out = Value::of_path(format!("@{name}()")).tainted(sum);
+            for (name, value) in args.iter().filter(|(_, value)| acts(value)) {
+                if let Some(name) = name {
+                    self.set_own(name, value);
                 }
             }
         }
-        if bare && !path.is_empty() && self.scopes.len() == 1 {
-            self.act(Effect::Foreign, path.clone(), texts, taint);
+        out
+    }
+
+    /// Callables among the arguments: they are called by whoever is given them.
+    fn hand_on(&mut self, path: &str, args: &[Given<'_>]) {
+        let runs = effects::calls_its_arguments(path);
+        for (at, (name, value)) in args.iter().enumerate() {
+            let inner = value.items().iter().take(16).map(|item| &item.value);
+            let all: Vec<Value> = std::iter::once(value).chain(inner).cloned().collect();
+            for value in &all {
+                for handed in &value.paths {
+                    if handed.starts_with('@') && runs {
+                        self.refer(handed);
+                        let rest = rest_of(args, at);
+                        self.call_own(handed.trim_start_matches('@'), &rest);
+                    } else if effects::is_handed_on(handed, path, *name) {
+                        let rest = rest_of(args, at);
+                        let all = texts(&rest);
+                        let sum = rest.iter().fold(0, |sum, (_, value)| sum | value.taint);
+                        if let Some(effect) = effects::of_call(handed, &all, &rest) {
+                            self.act(effect, &**handed, all, sum);
+                        }
+                    }
+                }
+            }
         }
-        let given = effects::taint_of_result(&path, &first);
-        Value { path: Some(format!("{path}()")), text: None, taint: taint | callee.taint | given }
+    }
+
+    /// Files that hold what came from the network.
+    fn remember_fetched(&mut self, path: &str, texts: &[Rc<str>], sum: u16) {
+        let to = if effects::is_download(path) {
+            texts.get(1)
+        } else if sum & taint::NETWORK != 0 && effects::is_file_object(path) {
+            texts.first()
+        } else {
+            None
+        };
+        if let Some(to) = to.filter(|to| to.len() > 2 && self.fetched.len() < 256) {
+            self.fetched.insert(Rc::clone(to));
+        }
     }
 
     /// Calls whose result is known.
-    fn fold(
-        &mut self,
-        path: &str,
-        callee: &Value,
-        values: &[(Option<&str>, Value)],
-        texts: &[String],
-    ) -> Option<Value> {
-        let first = values.first().map(|(_, value)| value);
-        let taint = values.iter().fold(callee.taint, |sum, (_, value)| sum | value.taint);
-        let text_of = |text: String| {
-            let taint = taint | taint::DECODED;
-            Some(Value { text: Some(text), path: None, taint })
-        };
+    fn known_call(&mut self, path: &str, callee: &Value, args: &[Given<'_>]) -> Option<Value> {
+        let first = args.first().map(|(_, value)| value);
+        let sum = args.iter().fold(callee.taint, |sum, (_, value)| sum | value.taint);
+        let values = || args.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
         match path {
-            "builtins.getattr" => {
-                let of = first?.clone();
-                let name = values.get(1)?.1.text.clone()?;
-                Some(self.attribute(&of, &name))
+            "builtins.getattr"
+            | "inspect.getattr_static"
+            | "builtins.object.__getattribute__"
+            | "builtins.type.__getattribute__" => self.get_attribute(args),
+            "builtins.setattr" => {
+                let (of, name) = (first?, args.get(1)?.1.text()?.to_owned());
+                self.set_attribute(of, &name, &args.get(2)?.1);
+                Some(Value::default())
             }
             "builtins.__import__" | "importlib.import_module" | "importlib.__import__" => {
-                let module = first?.text.clone()?;
-                self.effect_of_import(&module);
-                Some(Value { path: Some(module), ..Value::default() })
+                Some(self.dynamic_import(path, args))
+            }
+            "sys.modules.get" | "sys.modules.pop" | "sys.modules.__getitem__" => {
+                Some(self.index(&Value::of_path("sys.modules"), first?))
+            }
+            "pydoc.locate"
+            | "pkgutil.resolve_name"
+            | "hydra.utils.get_method"
+            | "hydra.utils.get_class"
+            | "hydra.utils.get_object" => {
+                let text = first?.whole_text()?.replace(':', ".");
+                Some(Value::of_path(effects::canonical(&text)))
             }
             "builtins.vars" | "builtins.globals" | "builtins.locals" => {
-                let of = first.and_then(|value| value.path.clone());
+                let of = first.and_then(Value::path);
                 let path = of.map_or_else(|| format!("{path}()"), |of| format!("{of}.__dict__"));
-                Some(Value { path: Some(path), ..Value::default() })
+                Some(Value::of_path(path))
             }
-            "base64.b64decode"
-            | "base64.urlsafe_b64decode"
-            | "base64.standard_b64decode"
-            | "base64.decodebytes" => {
-                let text = texts.first()?;
-                text_of(effects::base64(text)?)
+            "builtins.super" => Some(Value::of_path(format!("@{}()", self.class()?))),
+            "builtins.type" if args.len() == 1 => {
+                Some(Value::of_path(first?.path()?.strip_suffix("()")?))
             }
-            "builtins.bytes.fromhex"
-            | "builtins.bytearray.fromhex"
-            | "binascii.unhexlify"
-            | "codecs.decode" => {
-                let text = texts.first()?;
-                if texts.get(1).is_some_and(|codec| codec.contains("rot")) {
-                    return text_of(effects::rot13(text));
+            "builtins.eval" => self.evaluated(args),
+            "functools.partial"
+            | "functools.partialmethod"
+            | "operator.methodcaller"
+            | "operator.attrgetter"
+            | "operator.itemgetter" => {
+                let items = args
+                    .iter()
+                    .map(|(name, value)| Item { key: name.map(Rc::from), value: value.clone() });
+                let mut out = Value::of_items(items.collect());
+                out.paths.push(format!("{path}()").into());
+                Some(out)
+            }
+            "functools.partial()" | "functools.partialmethod()" => {
+                let bound = callee.items();
+                let rest =
+                    bound.iter().skip(1).map(|item| (item.key.as_deref(), item.value.clone()));
+                let all: Vec<Given<'_>> = rest.chain(args.iter().cloned()).collect();
+                let inner = bound.first()?.value.clone();
+                Some(self.call_value(&inner, &all))
+            }
+            "operator.methodcaller()" => {
+                let bound = callee.items();
+                let method = self.attribute(first?, bound.first()?.value.text()?);
+                let rest =
+                    bound.iter().skip(1).map(|item| (item.key.as_deref(), item.value.clone()));
+                let rest: Vec<Given<'_>> = rest.collect();
+                Some(self.call_value(&method, &rest))
+            }
+            "operator.attrgetter()" => {
+                let names = callee.items().first()?.value.text()?.to_owned();
+                let of = first?.clone();
+                Some(names.split('.').fold(of, |of, name| self.attribute(&of, name)))
+            }
+            "operator.itemgetter()" => {
+                let key = callee.items().first()?.value.clone();
+                Some(self.index(first?, &key))
+            }
+            "operator.getitem" => Some(self.index(first?, &args.get(1)?.1)),
+            "functools.reduce" if first?.path() == Some("builtins.getattr") => {
+                let of = args.get(2)?.1.clone();
+                let names = self.spread(&args.get(1)?.1);
+                let names: Vec<Value> =
+                    names.items().iter().take(16).map(|item| item.value.clone()).collect();
+                Some(names.iter().fold(of, |of, name| {
+                    name.text().map_or_else(Value::default, |name| self.attribute(&of, name))
+                }))
+            }
+            "builtins.map" | "builtins.filter" => self.mapped(args),
+            "os.path.join" | "pathlib.Path" | "pathlib.PosixPath" | "pathlib.PurePath" => {
+                let mut out = self.join_paths(&values());
+                if path.starts_with("pathlib") && out.paths.is_empty() {
+                    out.paths.push("pathlib.Path()".into());
                 }
-                let bytes = hex::decode(text.trim()).ok()?;
-                text_of(String::from_utf8_lossy(&bytes).into_owned())
+                Some(out.tainted(sum))
             }
-            "builtins.compile" | "builtins.str" | "builtins.bytes" => {
-                if path == "builtins.compile" {
-                    return None;
+            _ => self.plain_call(path, args, sum),
+        }
+    }
+
+    /// Calls that only turn texts and containers into others.
+    fn plain_call(&mut self, path: &str, args: &[Given<'_>], sum: u16) -> Option<Value> {
+        let first = args.first().map(|(_, value)| value);
+        let second = args.get(1).and_then(|(_, value)| value.text());
+        if effects::is_decoding(path) {
+            return Some(self.decoded(path, first?, second));
+        }
+        if let Some(text) = effects::known_place(path) {
+            let mut out = self.text(text.to_owned(), sum | effects::taint_of_name(path));
+            if path.starts_with("pathlib.") {
+                out.paths.push("pathlib.Path()".into());
+            }
+            return Some(out);
+        }
+        match path {
+            "os.path.expanduser"
+            | "os.path.expandvars"
+            | "os.path.abspath"
+            | "os.path.realpath"
+            | "os.path.normpath"
+            | "os.fspath"
+            | "shlex.quote"
+            | "builtins.bytes.decode"
+            | "textwrap.dedent"
+            | "ast.literal_eval" => Some(first?.clone()),
+            "os.getenv" | "os.environ.get" => {
+                let text = first?.text().and_then(effects::text_of_environment);
+                let taint = effects::taint_of_result(path, first?);
+                text.map(|text| Value::of_text(text).tainted(taint))
+            }
+            "builtins.str" | "builtins.bytes" | "builtins.bytearray" | "builtins.memoryview" => {
+                let first = first?;
+                if first.items.is_some() {
+                    return Some(self.of_codes(first));
                 }
-                let value = first?.clone();
-                Some(Value { path: None, ..value })
+                // The whole environment as a text is still the whole environment.
+                let secret = effects::taint_of_result(path, first);
+                let texts = first.texts.clone();
+                Some(Value { texts, ..Value::of_taint(first.taint | secret) })
             }
-            "functools.partial" => {
-                let value = first?.clone();
-                value.path.is_some().then_some(value)
+            "builtins.chr" => {
+                let code = first?.number.and_then(|code| u32::try_from(code).ok());
+                let text = code.and_then(char::from_u32).map(String::from);
+                let sum = sum | taint::DECODED;
+                Some(text.map_or_else(|| Value::of_taint(sum), |text| self.text(text, sum)))
+            }
+            "builtins.ord" => {
+                let number = first?.text().and_then(|text| text.chars().next());
+                let number = number.map(|c| i64::from(u32::from(c)));
+                Some(Value { number, ..Value::of_taint(sum) })
+            }
+            "builtins.int" => {
+                let radix = args.get(1).and_then(|(_, value)| value.number).unwrap_or(10);
+                let radix = u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix))?;
+                let text = first?.text().map(|text| text.trim_start_matches("0x"));
+                let number = text.and_then(|text| i64::from_str_radix(text, radix).ok());
+                Some(Value { number: number.or(first?.number), ..Value::of_taint(sum) })
+            }
+            "builtins.list" | "builtins.tuple" | "builtins.iter" | "builtins.sorted"
+            | "builtins.set" | "builtins.reversed" => {
+                let all = self.spread(first?);
+                all.items.as_ref()?;
+                let mut items = all.items().to_vec();
+                if path == "builtins.reversed" {
+                    items.reverse();
+                }
+                Some(Value::of_items(items).tainted(sum))
+            }
+            "builtins.next" => first?.items().first().map(|item| item.value.clone()),
+            "builtins.dict" if first.is_none_or(|first| first.items.is_some()) => {
+                let mut items = first.map(Value::items).unwrap_or_default().to_vec();
+                items.extend(args.iter().filter_map(|(name, value)| {
+                    Some(Item { key: Some((*name)?.into()), value: value.clone() })
+                }));
+                self.target(&items);
+                Some(Value::of_items(items))
+            }
+            "builtins.range" => {
+                let end = first?.number.filter(|end| args.len() == 1 && (0..=256).contains(end))?;
+                let items = (0..end).map(|n| Item { key: None, value: Value::of_number(n) });
+                Some(Value::of_items(items.collect()))
+            }
+            "shlex.split" => Some(Self::split(first?, None)),
+            "os.path.dirname" => {
+                let text = first?.texts.first().and_then(|text| Some(text.rsplit_once('/')?.0));
+                let text = text.map(str::to_owned);
+                let out = Value::of_taint(sum);
+                Some(text.map_or(out, |text| self.text(text, sum)))
             }
             _ => None,
         }
     }
+
+    fn get_attribute(&mut self, args: &[Given<'_>]) -> Option<Value> {
+        let (of, name) = (&args.first()?.1, &args.get(1)?.1);
+        let names: Vec<Rc<str>> =
+            name.texts.iter().filter(|text| !text.contains('\0')).cloned().collect();
+        if names.is_empty() {
+            // Which of a module's callables it is cannot be told.
+            let hidden = of.paths.iter().map(|path| format!("{path}.?"));
+            let paths = hidden.filter(|path| effects::is_hidden(path)).map(Rc::from).collect();
+            let own = of.paths.iter().any(|path| path.starts_with('@'));
+            let other = Value { paths, ..Value::of_taint(of.taint | name.taint) };
+            return Some(if own { Value::of_taint(other.taint) } else { other });
+        }
+        let mut out = Value::default();
+        for name in names {
+            let value = self.attribute(of, &name);
+            out = out.or(&value);
+        }
+        if let Some((_, other)) = args.get(2) {
+            out = out.or(other);
+        }
+        Some(out.tainted(name.taint))
+    }
+
+    fn dynamic_import(&mut self, path: &str, args: &[Given<'_>]) -> Value {
+        let first = args.first().map(|(_, value)| value.clone()).unwrap_or_default();
+        let mut out = Value::default();
+        for text in &first.texts {
+            if text.contains('\0') {
+                continue;
+            }
+            self.effect_of_import(text);
+            // `__import__` gives the package, unless names are asked for.
+            let whole = path != "builtins.__import__" || args.len() > 1;
+            let name = if whole { text } else { text.split('.').next().unwrap_or(text) };
+            out = out.or(&Value::of_path(effects::canonical(name)));
+        }
+        if out.paths.is_empty() {
+            self.act(Effect::Code, path, first.texts.clone(), first.taint);
+            return Value::of_path("?").tainted(first.taint);
+        }
+        out
+    }
+
+    /// What an expression in a text is.
+    fn evaluated(&mut self, args: &[Given<'_>]) -> Option<Value> {
+        let first = args.first().map(|(_, value)| value.clone())?;
+        let text = first.whole_text().filter(|text| text.len() < 4_096).map(str::to_owned)?;
+        self.act(Effect::Code, "builtins.eval", texts(args), first.taint);
+        // Its own budget falls with each: a text that evaluates a text ends.
+        self.budget = self.budget.saturating_sub(1_000);
+        if self.evaluating >= 3 {
+            return Some(Value::default());
+        }
+        self.evaluating += 1;
+        let (lines, _) = lex::lines(text.trim());
+        let value = lines.first().map(|line| self.value(&Parser::all(&line.tokens)));
+        self.evaluating -= 1;
+        value
+    }
+
+    /// `map` and `filter` of a container that is known.
+    fn mapped(&mut self, args: &[Given<'_>]) -> Option<Value> {
+        let callee = args.first()?.1.clone();
+        let over = args.get(1)?.1.clone();
+        let over = self.spread(&over);
+        let mut items = Vec::new();
+        if over.items().is_empty() {
+            let value = self.call_value(&callee, &[(None, Value::of_taint(over.taint))]);
+            return Some(Value::of_taint(value.taint));
+        }
+        for item in over.items().iter().take(1_024) {
+            let value = self.call_value(&callee, &[(None, item.value.clone())]);
+            items.push(Item { key: None, value });
+        }
+        Some(Value::of_items(items).tainted(over.taint))
+    }
+
+    /// A configuration that names what is called.
+    pub(super) fn target(&mut self, items: &[Item]) {
+        for item in items.iter().filter(|item| item.key.as_deref() == Some("_target_")) {
+            let Some(text) = item.value.whole_text().map(effects::canonical) else { continue };
+            if effects::is_action(&text) {
+                let all = items.iter().filter_map(|item| item.value.texts.first().cloned());
+                let all: Vec<Rc<str>> = all.collect();
+                if let Some(effect) = effects::of_call(&text, &all, &[]) {
+                    self.act(effect, text, all, 0);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a value is something that acts when it is called, or one of the module's own functions.
+fn acts(value: &Value) -> bool {
+    value.paths.iter().any(|path| path.starts_with('@') || effects::is_action(path))
+}
+
+/// All texts among arguments, and in the lists among them.
+fn texts(args: &[Given<'_>]) -> Vec<Rc<str>> {
+    let mut out: Vec<Rc<str>> = Vec::new();
+    for (_, value) in args {
+        out.extend(value.texts.iter().cloned());
+        for item in value.items().iter().take(TEXTS_MAX) {
+            out.extend(item.value.texts.iter().cloned());
+            let inner = item.value.items().iter().take(8);
+            out.extend(inner.flat_map(|item| item.value.texts.iter().cloned()));
+        }
+    }
+    out.truncate(TEXTS_MAX);
+    out
+}
+
+/// The arguments that a callable among them is given: `args=` if it stands there, else the others.
+fn rest_of<'a>(args: &[Given<'a>], at: usize) -> Vec<Given<'a>> {
+    if let Some((_, value)) = args.iter().find(|(name, _)| *name == Some("args")) {
+        return value.items().iter().take(16).map(|item| (None, item.value.clone())).collect();
+    }
+    args.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, arg)| arg.clone()).collect()
 }
