@@ -301,6 +301,10 @@ pub fn of_setting(path: &str, value: &Value) -> Option<Effect> {
         let own = key == "?]" && value.path().is_none_or(|path| !path.starts_with('@'));
         return (!own).then_some(Effect::Hook);
     }
+    // What a call gave back is the module's own to change.
+    if path.contains('(') {
+        return None;
+    }
     const HELD: &[&str] = &[
         "builtins.*",
         "builtins[*",

@@ -24,7 +24,7 @@ pub struct Value {
     /// Where it comes from.
     pub taint: u16,
     /// How deep containers lie in it.
-    nested: u8,
+    pub nested: u8,
 }
 
 /// One item of a container.

@@ -21,8 +21,8 @@ impl Flow {
         if of.path().is_some_and(|path| path.starts_with("pathlib.")) {
             return self.method_of_path(of, name, args);
         }
-        if let Some(text) = of.text() {
-            let text = Rc::clone(of.texts.first()?);
+        if let [text] = of.texts.as_slice() {
+            let text = Rc::clone(text);
             return self.method_of_text(of, &text, name, args);
         }
         if of.items.is_some() && of.paths.is_empty() {

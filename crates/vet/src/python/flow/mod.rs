@@ -43,8 +43,6 @@ pub mod taint {
     pub const HUB: u16 = 64;
     /// The place of an installed package.
     pub const PACKAGE: u16 = 128;
-    /// Numbers, texts or tensors turned into other texts.
-    pub const BUILT: u16 = 256;
 }
 
 /// What a function is given and gives back, of all calls together.
