@@ -44,6 +44,10 @@ pub fn opinion(kind: CodeKind, act: &Act, inner: bool) -> Option<Opinion> {
     Some(Opinion::new(rule, severity, reason, evidence, next))
 }
 
+/// Modules that are for nothing but to run code that is no import.
+const RUNS: &[&str] =
+    &["pip", "runpy", "code.", "codeop.", "types.FunctionType", "types.CodeType", "zipimport."];
+
 type Weight = (&'static str, Severity, &'static str);
 
 /// High, medium or a note, by the first condition that holds.
@@ -103,9 +107,9 @@ impl Look<'_> {
         let act = self.act;
         let callee = act.callee.as_str();
         let from_file = act.taint & (taint::FILE | taint::HUB) != 0;
-        let runs = ["pip", "runpy", "code.", "codeop.", "types.FunctionType", "types.CodeType"]
-            .iter()
-            .any(|module| callee.starts_with(module));
+        let runs = RUNS.iter().any(|module| callee.starts_with(module))
+            || callee.ends_with(".from_pretrained")
+            || callee.ends_with(".from_config");
         let holds = |marks: &[&str]| act.texts.iter().any(|t| marks.iter().any(|m| t.contains(m)));
         let bad = match callee {
             "builtins.exec" | "?.exec" | "?.eval" => true,

@@ -298,6 +298,8 @@ pub const CODE: &[&str] = &[
     "logging.config.listen",
     "cProfile.*.run*",
     "trace.*.run*",
+    "*.from_pretrained",
+    "*.from_config",
 ];
 
 /// Load native code.
@@ -421,6 +423,8 @@ pub const SECRETS: &[&str] = &[
     "secretstorage.*",
     "spwd.*",
     "pwd.getpwall",
+    "netrc.*",
+    "os.environb.*",
 ];
 
 /// Render templates of which a part is code.

@@ -127,7 +127,7 @@ pub fn of_call(path: &str, texts: &[Rc<str>], args: &[Given<'_>]) -> Option<Effe
         return Some(Effect::Process);
     }
     if any(CODE, path) {
-        return of_code(path, texts);
+        return of_code(path, texts, args);
     }
     if any(DESERIALISE, path) {
         return of_load(path, args);
@@ -169,7 +169,15 @@ fn sends(args: &[Given<'_>]) -> bool {
         .any(|(name, value)| named(*name) || value.path() == Some("urllib.request.Request(data)"))
 }
 
-fn of_code(path: &str, texts: &[Rc<str>]) -> Option<Effect> {
+fn of_code(path: &str, texts: &[Rc<str>], args: &[Given<'_>]) -> Option<Effect> {
+    if path.ends_with(".from_pretrained") || path.ends_with(".from_config") {
+        // Only what trusts the code of another repository that is named here.
+        let trusts = args
+            .iter()
+            .any(|(name, value)| *name == Some("trust_remote_code") && value.number == Some(1));
+        let named = texts.first().is_some_and(|text| text.contains('/') && !text.contains('\0'));
+        return (trusts && named).then_some(Effect::Code);
+    }
     let holds = |marks: &[&str]| texts.iter().any(|text| marks.iter().any(|m| text.contains(m)));
     // Expressions over tables are no code, but for the ways out of them.
     let tables =
@@ -300,6 +308,9 @@ pub fn of_setting(path: &str, value: &Value) -> Option<Effect> {
         // A package that loads its parts late puts itself there.
         let own = key == "?]" && value.path().is_none_or(|path| !path.starts_with('@'));
         return (!own).then_some(Effect::Hook);
+    }
+    if path.ends_with(".__code__") {
+        return Some(Effect::Hook);
     }
     // What a call gave back is the module's own to change.
     if path.contains('(') {

@@ -86,7 +86,10 @@ impl Flow {
         if own || of.paths.is_empty() && calls {
             self.set_own(name, value);
         }
-        for path in &of.paths {
+        if own && name == "__code__" {
+            self.act(effects::Effect::Hook, "__code__ =", value.texts.clone(), value.taint);
+        }
+        for path in of.paths.iter().filter(|path| !path.starts_with('@')) {
             let full = effects::canonical(&format!("{path}.{name}"));
             if let Some(effect) = effects::of_setting(&full, value) {
                 let texts = value.texts.clone();

@@ -140,6 +140,11 @@ impl Flow {
             }
         }
         if is_class {
+            if let Some(base) = self.other_base(name).map(str::to_owned)
+                && let Some(effect) = effects::of_call(&base, &texts(args), args)
+            {
+                self.act(effect, base, texts(args), sum);
+            }
             // What a class keeps of what it is given is found under its names.
             out = Value::of_path(format!("@{name}()")).tainted(sum);
             for (name, value) in args.iter().filter(|(_, value)| acts(value)) {

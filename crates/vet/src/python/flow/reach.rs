@@ -49,6 +49,12 @@ impl Flow {
         out
     }
 
+    /// The class of another module that acts, from which a class is derived.
+    pub(super) fn other_base(&self, class: &str) -> Option<&str> {
+        let bases = self.classes.get(class)?;
+        bases.iter().map(String::as_str).find(|base| !self.classes.contains_key(*base))
+    }
+
     /// The function that a method of a class is, in the class itself or in one it is derived from.
     pub(super) fn method_of(&self, class: &str, method: &str) -> Option<String> {
         let mut class = class.to_owned();

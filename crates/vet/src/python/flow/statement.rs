@@ -3,6 +3,7 @@
 use super::known::Value;
 use super::tokens::{split_colon, split_commas, word};
 use super::{Block, Flow, SCOPES_MAX, Scope};
+use crate::python::effects;
 use crate::python::lex::Token;
 use crate::python::parse::Parser;
 
@@ -203,6 +204,9 @@ impl Flow {
                 }
                 bases.push(base.to_owned());
             }
+            // A class of a module that acts hands its methods on.
+            let others = value.paths.iter().filter(|path| effects::is_known(path));
+            bases.extend(others.map(|path| path.to_string()));
         }
         self.classes.insert(name.clone(), bases);
         self.decorate(&decorators, name);

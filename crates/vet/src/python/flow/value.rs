@@ -293,6 +293,8 @@ impl Flow {
         let mut out = self.own.get(name).cloned().unwrap_or_default();
         if let Some(method) = self.method_of(class, name) {
             out = out.or(&Value::of_path(format!("@{method}")));
+        } else if let Some(base) = self.other_base(class) {
+            out.paths.push(effects::canonical(&format!("{base}().{name}")).into());
         } else if out.is_unknown() && class.len() + name.len() < PATH_MAX {
             out.paths.push(format!("@{class}.{name}").into());
         }
