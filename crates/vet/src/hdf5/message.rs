@@ -192,8 +192,8 @@ fn link(file: &File<'_>, body: &[u8]) -> Option<(String, Link)> {
     Some((name, link))
 }
 
-/// An attribute message (IV.A.2.m). An attribute of numbers is left out.
-pub fn attribute(file: &File<'_>, body: &[u8]) -> Option<Option<Attribute>> {
+/// An attribute message (IV.A.2.m): one attribute, or none if it holds numbers.
+pub fn attribute(file: &File<'_>, body: &[u8]) -> Option<Vec<Attribute>> {
     let mut cut = file.cut(body);
     let (version, flags) = (cut.byte()?, cut.byte()?);
     let (name, kind, space) = (cut.size(2)?, cut.size(2)?, cut.size(2)?);
@@ -212,7 +212,7 @@ pub fn attribute(file: &File<'_>, body: &[u8]) -> Option<Option<Attribute>> {
     let value = text::value(file, &kind, Some(&space), cut.rest());
     let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
     let name = String::from_utf8_lossy(name).into_owned();
-    Some(value.map(|value| Attribute { name, value }))
+    Some(value.map(|value| Attribute { name, value }).into_iter().collect())
 }
 
 /// The datatype that a message holds, or that it says is kept elsewhere.

@@ -25,7 +25,7 @@ fn kind(datatype: &[u8]) -> Option<Kind> {
         9 => {
             let is_text = datatype.get(1)? & 0x0f == 1;
             let of = datatype.get(8..)?;
-            let bytes = of.first()? & 0x0f == 0 && super::file::word(of, 4) == Some(1);
+            let bytes = matches!(of.first()? & 0x0f, 0) && super::file::word(of, 4) == Some(1);
             (is_text || bytes).then_some(Kind::Varying)
         }
         // Whole numbers of one byte: how Python objects are kept as bytes.

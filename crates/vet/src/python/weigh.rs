@@ -139,10 +139,7 @@ impl Look<'_> {
         let plain = callee.starts_with("yaml") || callee == "torch.load" || callee == "numpy.load";
         let medium =
             self.evaluated || callee.starts_with("marshal") || literal || act.on_import && !plain;
-        let far = match plain {
-            true => act.taint & taint::NETWORK != 0,
-            false => self.far,
-        };
+        let far = if plain { act.taint & taint::NETWORK != 0 } else { self.far };
         ("code.deserialise", step(far, medium), "It unpickles what may run code.")
     }
 

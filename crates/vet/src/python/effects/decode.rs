@@ -33,8 +33,10 @@ pub fn decode(path: &str, text: &str, codec: Option<&str>) -> Option<String> {
         ("codecs.decode", _) if codec.contains("rot") => Some(rot13(text)),
         ("codecs.decode", _) if codec.contains("hex") => unhex(text),
         ("codecs.decode", _) if codec.contains("base64") => base64(text),
-        (_, "b64decode" | "urlsafe_b64decode" | "standard_b64decode" | "decodebytes")
-        | (_, "a2b_base64") => base64(text),
+        (
+            _,
+            "b64decode" | "urlsafe_b64decode" | "standard_b64decode" | "decodebytes" | "a2b_base64",
+        ) => base64(text),
         (_, "b16decode" | "fromhex" | "unhexlify" | "a2b_hex") => unhex(text),
         (_, "b32decode") => base32(text),
         (_, "unquote") => Some(percent(text)),

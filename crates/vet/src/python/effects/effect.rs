@@ -299,6 +299,44 @@ pub fn of_import(module: &str) -> Option<Effect> {
     }
 }
 
+/// What other code holds on to: setting it changes that code.
+const HELD: &[&str] = &[
+    "builtins.*",
+    "builtins[*",
+    "sys.meta_path*",
+    "sys.path_hooks*",
+    "sys.modules",
+    "sys.excepthook",
+    "sys.stdout.write",
+    "ssl._create_*",
+    "os.system",
+    "os.environ",
+    "subprocess.*",
+    "pickle.*",
+    "socket.*",
+    "importlib.*",
+    "torch.load",
+    "torch.save",
+    "torch.serialization.*",
+    "torch.nn.Module.__call__",
+    "torch.nn.Module.forward",
+    "torch.nn.Module.load_state_dict",
+    "torch.hub.*",
+    "safetensors.*",
+    "json.loads",
+    "json.load",
+    "numpy.load",
+    "requests.*",
+    "urllib.request.*",
+    "huggingface_hub.*",
+    "transformers.*.from_pretrained",
+    "transformers.*.generate",
+    "transformers.*.trust_remote_code",
+    "transformers.dynamic_module_utils.*",
+    "hashlib.*",
+    "copyreg.*",
+];
+
 /// What setting an attribute or item does.
 pub fn of_setting(path: &str, value: &Value) -> Option<Effect> {
     if let Some(key) = path.strip_prefix("os.environ[").and_then(|key| key.strip_suffix(']')) {
@@ -316,42 +354,6 @@ pub fn of_setting(path: &str, value: &Value) -> Option<Effect> {
     if path.contains('(') {
         return None;
     }
-    const HELD: &[&str] = &[
-        "builtins.*",
-        "builtins[*",
-        "sys.meta_path*",
-        "sys.path_hooks*",
-        "sys.modules",
-        "sys.excepthook",
-        "sys.stdout.write",
-        "ssl._create_*",
-        "os.system",
-        "os.environ",
-        "subprocess.*",
-        "pickle.*",
-        "socket.*",
-        "importlib.*",
-        "torch.load",
-        "torch.save",
-        "torch.serialization.*",
-        "torch.nn.Module.__call__",
-        "torch.nn.Module.forward",
-        "torch.nn.Module.load_state_dict",
-        "torch.hub.*",
-        "safetensors.*",
-        "json.loads",
-        "json.load",
-        "numpy.load",
-        "requests.*",
-        "urllib.request.*",
-        "huggingface_hub.*",
-        "transformers.*.from_pretrained",
-        "transformers.*.generate",
-        "transformers.*.trust_remote_code",
-        "transformers.dynamic_module_utils.*",
-        "hashlib.*",
-        "copyreg.*",
-    ];
     let constant =
         path.rsplit('.').next().is_some_and(|last| last.chars().all(|c| !c.is_lowercase()));
     (any(HELD, path) && !constant).then_some(Effect::Hook)

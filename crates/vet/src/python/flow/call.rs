@@ -274,7 +274,7 @@ impl Flow {
             "operator.getitem" => Some(self.index(first?, &args.get(1)?.1)),
             "functools.reduce" if first?.path() == Some("builtins.getattr") => {
                 let of = args.get(2)?.1.clone();
-                let names = self.spread(&args.get(1)?.1);
+                let names = Self::spread(&args.get(1)?.1);
                 let names: Vec<Value> =
                     names.items().iter().take(16).map(|item| item.value.clone()).collect();
                 Some(names.iter().fold(of, |of, name| {
@@ -353,7 +353,7 @@ impl Flow {
             }
             "builtins.list" | "builtins.tuple" | "builtins.iter" | "builtins.sorted"
             | "builtins.set" | "builtins.reversed" => {
-                let all = self.spread(first?);
+                let all = Self::spread(first?);
                 all.items.as_ref()?;
                 let mut items = all.items().to_vec();
                 if path == "builtins.reversed" {
@@ -450,7 +450,7 @@ impl Flow {
     fn mapped(&mut self, args: &[Given<'_>]) -> Option<Value> {
         let callee = args.first()?.1.clone();
         let over = args.get(1)?.1.clone();
-        let over = self.spread(&over);
+        let over = Self::spread(&over);
         let mut items = Vec::new();
         if over.items().is_empty() {
             let value = self.call_value(&callee, &[(None, Value::of_taint(over.taint))]);

@@ -7,6 +7,9 @@ use super::value::place;
 use super::{Flow, taint};
 use crate::python::effects;
 
+/// Where a place for a value begins and ends in a text, and for which value it is.
+type Place = (usize, usize, Option<usize>);
+
 /// The longest text that is put together.
 const MADE_MAX: usize = 1 << 20;
 
@@ -15,7 +18,7 @@ impl Flow {
     pub(super) fn operate(&mut self, left: &Value, sign: &str, right: &Value) -> Value {
         let sum = left.taint | right.taint;
         if let (Some(a), Some(b)) = (left.number, right.number)
-            && !(sign == "+" && !left.texts.is_empty())
+            && (sign != "+" || left.texts.is_empty())
         {
             let number = number(a, sign, b);
             return Value { number, ..Value::of_taint(sum) };
@@ -76,7 +79,7 @@ impl Flow {
         &mut self,
         template: &Value,
         values: &[Value],
-        next: fn(&str) -> Option<(usize, usize, Option<usize>)>,
+        next: fn(&str) -> Option<Place>,
     ) -> Value {
         let sum = values.iter().fold(template.taint, |sum, value| sum | value.taint);
         let Some(text) = template.text() else { return Value::of_taint(sum) };
@@ -118,7 +121,7 @@ impl Flow {
 
     /// Texts with something between them; what is not known stays open.
     pub(super) fn join(&mut self, by: &str, of: &Value) -> Value {
-        let of = self.spread(of);
+        let of = Self::spread(of);
         if of.items.is_none() || of.items().iter().all(|item| item.value.texts.is_empty()) {
             return Value::of_taint(of.taint);
         }
@@ -213,7 +216,7 @@ fn number(a: i64, sign: &str, b: i64) -> Option<i64> {
 }
 
 /// The next `%s` or the like.
-fn percent(text: &str) -> Option<(usize, usize, Option<usize>)> {
+fn percent(text: &str) -> Option<Place> {
     let at = text.find('%')?;
     let end = text
         .get(at + 1..)?
@@ -223,7 +226,7 @@ fn percent(text: &str) -> Option<(usize, usize, Option<usize>)> {
 }
 
 /// The next `{}` of `str.format`.
-pub fn brace(text: &str) -> Option<(usize, usize, Option<usize>)> {
+pub fn brace(text: &str) -> Option<Place> {
     let at = text.find('{')?;
     let end = at + text.get(at..)?.find('}')? + 1;
     let which = text.get(at + 1..end - 1).and_then(|inside| inside.parse().ok());

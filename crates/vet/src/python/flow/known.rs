@@ -127,7 +127,7 @@ impl Value {
         self.taint |= other.taint;
         self.nested = self.nested.max(other.nested);
         match (&self.items, &other.items) {
-            (None, Some(_)) => self.items = other.items.clone(),
+            (None, Some(_)) => self.items.clone_from(&other.items),
             (Some(mine), Some(theirs)) if !Rc::ptr_eq(mine, theirs) && mine.len() < 64 => {
                 let mut both = mine.as_ref().clone();
                 let new = theirs.iter().take(64).filter(|item| !mine.contains(item));

@@ -118,7 +118,9 @@ impl Flow {
             }
             "values" | "copy" => {
                 if name == "values" {
-                    items.iter_mut().for_each(|item| item.key = None);
+                    for item in &mut items {
+                        item.key = None;
+                    }
                 }
                 return Some(Value::of_items(items).tainted(of.taint));
             }
@@ -138,7 +140,7 @@ impl Flow {
             }
             "append" | "add" | "appendleft" => items.push(plain(first?)),
             "insert" => items.push(plain(&args.get(1)?.1)),
-            "extend" => items.extend(self.spread(first?).items().iter().cloned()),
+            "extend" => items.extend(Self::spread(first?).items().iter().cloned()),
             "setdefault" | "__setitem__" => {
                 let key = first?.texts.first().map(Rc::clone);
                 items.push(Item { key, value: args.get(1)?.1.clone() });

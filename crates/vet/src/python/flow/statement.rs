@@ -79,7 +79,7 @@ impl Flow {
             "for" | "async" if split("in").is_some() => {
                 let (targets, values) = head.split_at(split("in").unwrap_or(0));
                 let values = self.value(&Parser::all(values.get(1..).unwrap_or_default()));
-                let each = self.spread(&values).any_item();
+                let each = Self::spread(&values).any_item();
                 let targets = targets.strip_prefix(&[Token::Name("for".to_owned())]);
                 let targets = targets.unwrap_or(head.split_at(split("in").unwrap_or(0)).0);
                 self.set(&Parser::all(targets), each);
@@ -206,7 +206,7 @@ impl Flow {
             }
             // A class of a module that acts hands its methods on.
             let others = value.paths.iter().filter(|path| effects::is_known(path));
-            bases.extend(others.map(|path| path.to_string()));
+            bases.extend(others.map(ToString::to_string));
         }
         self.classes.insert(name.clone(), bases);
         self.decorate(&decorators, name);

@@ -164,7 +164,7 @@ impl Flow {
             && conditions.is_empty()
         {
             let over = self.value(over);
-            let over = self.spread(&over);
+            let over = Self::spread(&over);
             if let Some(items) = over.items.as_ref().filter(|items| items.len() <= EACH_MAX) {
                 let mut out = Vec::new();
                 for each in items.iter() {
@@ -180,7 +180,7 @@ impl Flow {
         let mut sum = 0;
         for (names, over) in loops {
             let over = self.value(over);
-            let each = self.spread(&over).any_item();
+            let each = Self::spread(&over).any_item();
             sum |= over.taint;
             match names.as_slice() {
                 [name] => self.bind(name, each),
@@ -200,7 +200,7 @@ impl Flow {
     }
 
     /// The same as a container, if it can be gone through: a text has its letters.
-    pub(super) fn spread(&mut self, value: &Value) -> Value {
+    pub(super) fn spread(value: &Value) -> Value {
         if value.items.is_some() {
             return value.clone();
         }
