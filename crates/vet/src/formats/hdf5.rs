@@ -1,8 +1,8 @@
 //! HDF5: Keras' older models and weights, and tables of pandas and PyTables.
 //!
 //! The file's own tables are followed to every object. A Keras model keeps its configuration as a
-//! text attribute, which is read as one. Attributes in which PyTables keeps pickled objects are read
-//! as pickles. Links and data that lie in other files are reported, and the filters that data
+//! text attribute, which is read as one. Attributes in which PyTables keeps pickled objects are
+//! read as pickles. Links and data that lie in other files are reported, and the filters that data
 //! passes. Where the tables are broken, that is said, and configurations are looked for wherever
 //! they lie.
 

@@ -3,8 +3,8 @@
 //!
 //! The layers are found by their media types in the manifests, and each blob is held against the
 //! digest that it is called by. A layer that is a model (as Ollama, ModelPack and ORAS store them)
-//! is read as what it is. In a layer that is a file system, only model files are looked at: programs,
-//! scripts and links to anywhere belong into an image of a container.
+//! is read as what it is. In a layer that is a file system, only model files are looked at:
+//! programs, scripts and links to anywhere belong into an image of a container.
 
 use sha2::{Digest as _, Sha256};
 

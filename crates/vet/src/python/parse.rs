@@ -1,6 +1,6 @@
 //! A tolerant parser of expressions: enough to see what is called with what.
 
-use super::lex::Token;
+use super::lex::{Token, integer};
 use crate::limits::PYTHON_DEPTH_MAX;
 
 /// An argument of a call: a keyword argument has its name.
@@ -484,20 +484,6 @@ fn slice(tokens: &[Token]) -> Option<([Option<i64>; 3], usize)> {
         }
     }
     None
-}
-
-fn integer(number: &str) -> i64 {
-    let plain = number.replace('_', "").to_lowercase();
-    let parsed = if let Some(hex) = plain.strip_prefix("0x") {
-        i64::from_str_radix(hex, 16)
-    } else if let Some(octal) = plain.strip_prefix("0o") {
-        i64::from_str_radix(octal, 8)
-    } else if let Some(binary) = plain.strip_prefix("0b") {
-        i64::from_str_radix(binary, 2)
-    } else {
-        plain.parse()
-    };
-    parsed.unwrap_or(0)
 }
 
 /// The expression between the braces of an f-string.

@@ -107,7 +107,6 @@ pub fn is_persistent(path: &str) -> bool {
         "CurrentVersion\\Run",
         "ld.so.preload",
         "sudoers",
-        "/root/",
         "site-packages",
     ];
     PARTS.iter().any(|part| path.contains(part)) && !path.ends_with(".pth.tar") && !is_weights(path)

@@ -12,8 +12,8 @@ const NESTED_MAX: u8 = 6;
 /// What is known of a value. It may be one of several: branches are not decided.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Value {
-    /// Dotted names of what it may be. `@name` is a function or class of the module itself, `@name()`
-    /// an object of such a class, `?` a module that is not known.
+    /// Dotted names of what it may be. `@name` is a function or class of the module itself,
+    /// `@name()` an object of such a class, `?` a module that is not known.
     pub paths: Vec<Rc<str>>,
     /// Texts that it may be. A NUL stands for a part that is not known.
     pub texts: Vec<Rc<str>>,

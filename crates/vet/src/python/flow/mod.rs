@@ -1,15 +1,16 @@
 //! Follows names, texts, containers and taint through a module: what is called, whether what is
 //! run, sent or written came from somewhere it should not, and whether it happens on import.
 //!
-//! Every statement is looked at, whether it is reached or not. A module is gone through a few times:
-//! what functions are given and give back, and what names and attributes are set to anywhere, is
-//! known from the time before.
+//! Every statement is looked at, whether it is reached or not. A module is gone through a few
+//! times: what functions are given and give back, and what names and attributes are set to
+//! anywhere, is known from the time before.
 
 mod assignment;
 mod call;
 mod fold;
 mod import;
 mod known;
+mod library;
 mod method;
 mod reach;
 mod statement;
