@@ -11,21 +11,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// xorshift64*: the same mutants on every run.
-struct Seeded(u64);
-
-impl Seeded {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next()).unwrap_or(0) % end.max(1)
-    }
-}
+use testkit::SeededRng;
 
 /// Files longer than this are left out: a mutant of them tells no more and takes longer.
 const FILE_BYTES_MAX: usize = 64 << 10;
@@ -48,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for round in 0..count {
         let own = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
             ^ (round + 1).wrapping_mul(0x517c_c1b7_2722_0a95);
-        let mutant = mutant(&files, &mut Seeded(own | 1));
+        let mutant = mutant(&files, &SeededRng::new(own));
         let one = Instant::now();
         let read = std::panic::catch_unwind(|| vet::vet("mutant", &mutant));
         if read.is_err() {
@@ -81,29 +67,29 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn mutant(files: &[Vec<u8>], random: &mut Seeded) -> Vec<u8> {
-    let mut bytes = files[random.below(files.len())].clone();
-    for _ in 0..=random.below(4) {
+fn mutant(files: &[Vec<u8>], random: &SeededRng) -> Vec<u8> {
+    let mut bytes = files[random.index(files.len())].clone();
+    for _ in 0..=random.index(4) {
         if bytes.is_empty() {
             break;
         }
-        let at = random.below(bytes.len());
-        match random.below(7) {
-            0 => bytes[at] ^= 1 << random.below(8),
-            1 => bytes[at] = u8::try_from(random.below(256)).unwrap_or(0),
+        let at = random.index(bytes.len());
+        match random.index(7) {
+            0 => bytes[at] ^= 1 << random.index(8),
+            1 => bytes[at] = u8::try_from(random.index(256)).unwrap_or(0),
             2 => bytes.truncate(at),
             3 => {
-                let end = (at + random.below(16)).min(bytes.len());
+                let end = (at + random.index(16)).min(bytes.len());
                 bytes.drain(at..end);
             }
             4 => {
-                let end = (at + random.below(64)).min(bytes.len());
+                let end = (at + random.index(64)).min(bytes.len());
                 let copy = bytes[at..end].to_vec();
                 bytes.splice(at..at, copy);
             }
             5 => {
-                let other = &files[random.below(files.len())];
-                let from = random.below(other.len());
+                let other = &files[random.index(files.len())];
+                let from = random.index(other.len());
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
             }

@@ -9,7 +9,7 @@
 //! | [`fact`] | what readers find |
 //! | [`policy`] | what is thought of it |
 //! | [`finding`], [`sarif`] | findings, verdicts, reports |
-//! | [`pickle`], [`python`], [`keras`] | what several formats share |
+//! | [`pickle`], [`python`], [`keras`], [`hdf5`] | what several formats share |
 //! | [`zip`], [`proto`], [`json`], [`unpack`] | containers and encodings |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
 //!
@@ -33,6 +33,7 @@ pub mod deps;
 pub mod fact;
 pub mod finding;
 pub mod format;
+pub mod hdf5;
 pub mod json;
 pub mod keras;
 pub mod limits;

@@ -1,4 +1,5 @@
-//! Decompression as a stream, with bounded memory.
+//! Decompression as a stream. What `formats` unpacks comes from a distribution and may take more
+//! memory; here it is bounded so that a file of any kind is read within the memory of this crate.
 
 use std::io::{self, BufReader, Read};
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use testkit::SeededRng;
+
 use crate::format::{Item, Probe};
 use crate::limits::HEAD_BYTES;
 use crate::{reader, registry, vet};
@@ -9,18 +11,6 @@ use crate::{reader, registry, vet};
 /// Every byte up to here is a place to cut at; above it, seeded ones.
 const CUT_EVERYWHERE_BYTES: usize = 4 << 10;
 const SEEDED_PLACES: usize = 2_000;
-
-/// xorshift64*: the same places on every run.
-struct Seeded(u64);
-impl Seeded {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let value = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16;
-        usize::try_from(value).unwrap() % end.max(1)
-    }
-}
 
 #[test]
 fn names_are_unique_and_are_those_of_the_files() {
@@ -30,6 +20,16 @@ fn names_are_unique_and_are_those_of_the_files() {
         assert!(!format.title.is_empty() && !format.family.is_empty(), "{}", format.name);
         let file = format!("{}/src/formats/{}.rs", env!("CARGO_MANIFEST_DIR"), format.name);
         assert!(std::path::Path::new(&file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn every_format_has_a_fuzz_target() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/Cargo.toml");
+    let list = std::fs::read_to_string(list).unwrap();
+    for format in registry::ALL {
+        let target = format!("name = \"{}\"\npath = \"fuzz_targets/format.rs\"", format.name);
+        assert!(list.contains(&target), "fuzz/Cargo.toml has no target `{}`", format.name);
     }
 }
 
@@ -47,19 +47,19 @@ fn every_sample_is_claimed_by_its_own_format_first() {
 
 #[test]
 fn every_sample_cut_short_or_changed_anywhere_is_read_without_a_panic() {
-    let mut seeded = Seeded(7);
+    let seeded = SeededRng::new(7);
     for format in registry::ALL {
         for sample in (format.samples)() {
             let everywhere = 0..sample.len().min(CUT_EVERYWHERE_BYTES);
             let seeds: Vec<usize> = if sample.len() > CUT_EVERYWHERE_BYTES {
-                (0..SEEDED_PLACES).map(|_| seeded.below(sample.len())).collect()
+                (0..SEEDED_PLACES).map(|_| seeded.index(sample.len())).collect()
             } else {
                 Vec::new()
             };
             for cut in everywhere.chain(seeds) {
                 vet("cut", &sample[..cut].to_vec());
                 let mut changed = sample.clone();
-                changed[cut] ^= 1 << seeded.below(8);
+                changed[cut] ^= 1 << seeded.index(8);
                 vet("changed", &changed);
             }
         }

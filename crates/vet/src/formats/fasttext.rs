@@ -1,7 +1,6 @@
 //! fastText's models: weights and words, nothing that runs.
 
-use crate::fact::Facts;
-use crate::format::{Claim, Format, Item, Probe};
+use crate::format::{Claim, Format, Probe};
 use crate::registry::raw::search;
 
 /// The descriptor.
@@ -10,7 +9,7 @@ pub const FORMAT: Format = Format {
     title: "fastText model",
     family: "fasttext",
     wants,
-    read,
+    read: search,
     stream: None,
     head_only: false,
     #[cfg(test)]
@@ -22,15 +21,8 @@ fn wants(probe: &Probe<'_>) -> Option<Claim> {
     probe.starts(MAGIC).then_some(Claim::Magic)
 }
 
-fn read(item: &Item<'_>, facts: &mut Facts) {
-    search(item, facts);
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::finding::Verdict;
-    use crate::vet;
-
     pub(crate) fn samples() -> Vec<Vec<u8>> {
         vec![
             b"\xba\x16O/\x0c\0\0\0".to_vec(),
@@ -39,9 +31,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn commands_in_it_are_found() {
-        let [good, bad] = &samples()[..] else { panic!() };
-        assert_eq!(vet("m.ftz", good).verdict, Verdict::NothingFound);
-        assert!(vet("m.ftz", bad).verdict.is_flagged());
+    fn only_its_texts_matter() {
+        crate::registry::raw::tests::only_texts_matter(&samples());
     }
 }

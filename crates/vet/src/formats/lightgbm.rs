@@ -3,8 +3,7 @@
 //! Nothing in them runs; texts that hold commands or code are reported all the same, because tools
 //! that read the parameters may use them.
 
-use crate::fact::Facts;
-use crate::format::{Claim, Format, Item, Probe};
+use crate::format::{Claim, Format, Probe};
 use crate::registry::raw::search;
 
 /// The descriptor.
@@ -13,7 +12,7 @@ pub const FORMAT: Format = Format {
     title: "LightGBM model",
     family: "text",
     wants,
-    read,
+    read: search,
     stream: None,
     head_only: false,
     #[cfg(test)]
@@ -24,15 +23,8 @@ fn wants(probe: &Probe<'_>) -> Option<Claim> {
     probe.starts(b"tree\n").then_some(Claim::Magic)
 }
 
-fn read(item: &Item<'_>, facts: &mut Facts) {
-    search(item, facts);
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::finding::Verdict;
-    use crate::vet;
-
     pub(crate) fn samples() -> Vec<Vec<u8>> {
         vec![
             b"tree\nversion=v4\nnum_class=1\n".to_vec(),
@@ -41,9 +33,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn commands_in_it_are_found() {
-        let [good, bad] = &samples()[..] else { panic!() };
-        assert_eq!(vet("m.txt", good).verdict, Verdict::NothingFound);
-        assert!(vet("m.txt", bad).verdict.is_flagged());
+    fn only_its_texts_matter() {
+        crate::registry::raw::tests::only_texts_matter(&samples());
     }
 }

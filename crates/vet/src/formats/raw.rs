@@ -98,6 +98,13 @@ pub(crate) mod tests {
         vec![vec![0, 1, 2, 3, 0xff, 0xfe], b"\x01\x02\x03\x00os.system('id')\x00".to_vec()]
     }
 
+    /// A format in which nothing runs: the first sample is plain, the second holds a command.
+    pub(crate) fn only_texts_matter(samples: &[Vec<u8>]) {
+        let [plain, command] = samples else { panic!("two samples are needed") };
+        assert_eq!(vet("m", plain).verdict, Verdict::NothingFound);
+        assert!(vet("m", command).verdict.is_flagged());
+    }
+
     #[test]
     fn commands_in_unknown_data_are_found() {
         let [weights, command] = &samples()[..] else { panic!() };

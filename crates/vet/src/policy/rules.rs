@@ -84,6 +84,13 @@ pub fn setting(key: &str, value: &str) -> Option<Opinion> {
                 "pin the revision, and have the code beside the model read before it runs",
             ))
         }
+        "filter" if key == "hdf5.filter" => Some(Opinion::new(
+            "hdf5.filter",
+            Severity::Note,
+            "Its data passes a filter that is a library of its own, loaded when the data is read.",
+            value,
+            "read it on a machine whose folder of HDF5 plug-ins only you can write to",
+        )),
         _ => target(key, value),
     }
 }
@@ -235,6 +242,9 @@ fn content_oddity(id: &str) -> Option<(Severity, &'static str)> {
             "It announces sizes that no honest file has; readers that trust them break.",
         ),
         "bomb" => (Severity::Medium, "It unpacks to far more than it should."),
+        "oci.digest" => {
+            (Severity::Medium, "A blob is not the one whose hash it is called by: it was replaced.")
+        }
         "device" => (Severity::Medium, "The archive makes a device file."),
         "opaque" => (
             Severity::Unknown,

@@ -199,6 +199,21 @@ fn fold(name: &str) -> String {
         .collect()
 }
 
+/// The whole number that a token is; 0 if it is none.
+pub fn integer(number: &str) -> i64 {
+    let plain = number.replace('_', "").to_lowercase();
+    let parsed = if let Some(hex) = plain.strip_prefix("0x") {
+        i64::from_str_radix(hex, 16)
+    } else if let Some(octal) = plain.strip_prefix("0o") {
+        i64::from_str_radix(octal, 8)
+    } else if let Some(binary) = plain.strip_prefix("0b") {
+        i64::from_str_radix(binary, 2)
+    } else {
+        plain.parse()
+    };
+    parsed.unwrap_or(0)
+}
+
 fn format_parts(raw: &str) -> Token {
     let (mut parts, mut text) = (Vec::new(), String::new());
     let mut depth = 0_u32;

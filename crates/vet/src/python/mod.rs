@@ -7,10 +7,13 @@
 mod effects;
 mod flow;
 mod lex;
+#[cfg(test)]
+mod list_tests;
 mod parse;
+mod weigh;
 
 use effects::Effect;
-use flow::{Act, Flow, taint};
+use flow::Flow;
 
 use crate::fact::{CodeKind, is_invisible};
 use crate::finding::Severity;
@@ -103,7 +106,7 @@ fn source(kind: CodeKind, text: &str, depth: usize, out: &mut Vec<Opinion>) {
         ));
     }
     for act in &flow.acts {
-        out.extend(opinion(kind, act, depth > 0));
+        out.extend(weigh::opinion(kind, act, depth > 0));
         let runs = act.effect == Effect::Code && depth < INNER_MAX;
         for inner in act.texts.iter().filter(|text| runs && text.contains(['(', '\n'])) {
             source(CodeKind::Evaluated, inner, depth + 1, out);
@@ -120,155 +123,6 @@ fn source(kind: CodeKind, text: &str, depth: usize, out: &mut Vec<Opinion>) {
             if chain { REFUSE } else { LOOK },
         ));
     }
-}
-
-/// What is known of an act when it is weighed.
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
-struct Look<'a> {
-    act: &'a Act,
-    /// What it is given comes from the network or was decoded.
-    far: bool,
-    /// What it is given tells secrets or tells machines apart.
-    telling: bool,
-    /// Its texts hold commands.
-    commands: bool,
-    /// Its texts name files that hold secrets.
-    sensitive: bool,
-    /// It stands in code that was a text.
-    evaluated: bool,
-}
-
-fn opinion(kind: CodeKind, act: &Act, inner: bool) -> Option<Opinion> {
-    let joined = act.texts.join(" ");
-    let look = Look {
-        act,
-        far: act.taint & (taint::NETWORK | taint::DECODED) != 0,
-        telling: act.taint & (taint::SECRET | taint::HOST) != 0,
-        commands: crate::policy::text::judge("argument", &joined).is_some(),
-        sensitive: act.texts.iter().any(|text| effects::is_sensitive(text)),
-        evaluated: kind == CodeKind::Evaluated || inner,
-    };
-    let usual = !act.bare || !act.on_import || effects::is_usual(&act.callee);
-    if act.effect == Effect::Foreign && (usual || kind == CodeKind::Cell) {
-        return None;
-    }
-    let (rule, severity, reason) = look.weigh();
-    let when = if act.on_import { "when it is imported" } else { "when it is used" };
-    let evidence = format!("line {}, {when}: {}({joined})", act.line, act.callee);
-    let next = if severity == Severity::High { REFUSE } else { LOOK };
-    Some(Opinion::new(rule, severity, reason, evidence, next))
-}
-
-/// High, medium or a note, by the first condition that holds.
-const fn step(high: bool, medium: bool) -> Severity {
-    match (high, medium) {
-        (true, _) => Severity::High,
-        (false, true) => Severity::Medium,
-        (false, false) => Severity::Note,
-    }
-}
-
-impl Look<'_> {
-    fn weigh(&self) -> (&'static str, Severity, &'static str) {
-        let (act, far, evaluated) = (self.act, self.far, self.evaluated);
-        let callee = act.callee.as_str();
-        match act.effect {
-            Effect::Process => {
-                let bad = far || self.commands || evaluated;
-                let severity = step(bad, !is_usual_process(&act.texts));
-                ("code.process", severity, "It starts a process.")
-            }
-            Effect::Code => {
-                let from_file = act.taint & taint::FILE != 0;
-                let runs = callee.starts_with("pip") || callee.starts_with("runpy");
-                let text = callee == "builtins.eval" && act.on_import && !act.texts.is_empty();
-                let bad = from_file || runs || text || callee == "builtins.exec";
-                ("code.run", step(far || evaluated, bad), "It runs code that it puts together.")
-            }
-            Effect::Deserialise => {
-                let severity = step(far, evaluated || callee.starts_with("marshal"));
-                ("code.deserialise", severity, "It unpickles what may run code.")
-            }
-            Effect::Network => {
-                let sends = callee.starts_with("socket.") || is_sending(callee);
-                let severity =
-                    step(self.telling || self.sensitive, act.on_import || evaluated || sends);
-                ("code.network", severity, "It uses the network.")
-            }
-            Effect::Fetch => {
-                let severity = step(self.telling, act.on_import || evaluated);
-                ("code.fetch", severity, "It fetches from the network.")
-            }
-            Effect::Write => self.write(),
-            Effect::Native => ("code.native", step(far, evaluated), "It loads native code."),
-            Effect::Secret => {
-                let severity = step(false, act.on_import || self.sensitive || evaluated);
-                ("code.secret", severity, "It reads what is secret.")
-            }
-            Effect::Hook => {
-                let severity = step(false, callee.starts_with("sys.") && !callee.contains("frame"));
-                ("code.hook", severity, "It changes how Python runs other code.")
-            }
-            Effect::Foreign => {
-                let reason = "Importing it calls a function of a package that is not known.";
-                ("code.foreign", Severity::Medium, reason)
-            }
-        }
-    }
-
-    fn write(&self) -> (&'static str, Severity, &'static str) {
-        let callee = self.act.callee.as_str();
-        let persistent = self.act.texts.iter().any(|text| effects::is_persistent(text));
-        let quiet = callee.starts_with("shutil.which") || callee.ends_with("open");
-        let severity = step(
-            persistent || self.far && callee != "builtins.open",
-            self.evaluated || self.act.on_import && !quiet,
-        );
-        let reason = if persistent {
-            "It writes to a place from which code runs later."
-        } else {
-            "It writes or deletes files."
-        };
-        ("code.write", severity, reason)
-    }
-}
-
-/// Programs that setups ask for versions and devices.
-fn is_usual_process(texts: &[String]) -> bool {
-    let first = texts.first().map(String::as_str).unwrap_or_default();
-    let program = first.split_whitespace().next().unwrap_or_default();
-    matches!(
-        program,
-        "nvidia-smi"
-            | "nvcc"
-            | "gcc"
-            | "g++"
-            | "ninja"
-            | "git"
-            | "uname"
-            | "lscpu"
-            | "ffmpeg"
-            | "ffprobe"
-            | "sox"
-            | "which"
-            | "utf-8"
-            | "utf8"
-    )
-}
-
-fn is_sending(callee: &str) -> bool {
-    [
-        "ftplib",
-        "smtplib",
-        "telnetlib",
-        "paramiko",
-        "http.server",
-        "socketserver",
-        "telegram",
-        "discord",
-    ]
-    .iter()
-    .any(|module| callee.starts_with(module))
 }
 
 /// TorchScript knows no imports; what it may do are operators that touch files or load code.

@@ -24,6 +24,29 @@ pub fn is_sensitive(path: &str) -> bool {
         "wallet",
         "/proc/self/environ",
         ".env",
+        ".cache/huggingface/stored_tokens",
+        ".config/gcloud",
+        ".azure",
+        ".gnupg",
+        ".password-store",
+        ".mozilla/firefox",
+        ".config/google-chrome",
+        "Local State",
+        "known_hosts",
+        "/proc/1/environ",
+        "/var/run/secrets",
+        "/run/secrets",
+        ".zsh_history",
+        ".python_history",
+        ".config/gh/hosts",
+        "/etc/sudoers",
+        ".mysql_history",
+        ".pgpass",
+        ".boto",
+        ".s3cfg",
+        "docker.sock",
+        "metamask",
+        "Keychains",
     ];
     PARTS.iter().any(|part| {
         path.contains(part)
@@ -56,6 +79,34 @@ pub fn is_persistent(path: &str) -> bool {
         "init.d",
         "/usr/bin",
         "/usr/local/bin",
+        "/usr/lib",
+        "/usr/sbin",
+        "/sbin/",
+        ".local/bin",
+        ".config/fish",
+        ".zprofile",
+        ".zshenv",
+        ".bash_login",
+        ".bash_logout",
+        ".inputrc",
+        ".vimrc",
+        ".pythonrc",
+        ".pythonstartup",
+        ".ipython/profile_default",
+        "ipython_config",
+        "jupyter_notebook_config",
+        ".gitconfig",
+        ".git/hooks",
+        "pip.conf",
+        "pip.ini",
+        ".condarc",
+        ".xinitrc",
+        ".xprofile",
+        "LaunchDaemons",
+        "CurrentVersion/Run",
+        "CurrentVersion\\Run",
+        "ld.so.preload",
+        "sudoers",
         "site-packages",
     ];
     PARTS.iter().any(|part| path.contains(part)) && !path.ends_with(".pth.tar") && !is_weights(path)
@@ -64,4 +115,22 @@ pub fn is_persistent(path: &str) -> bool {
 /// `.pth` is also what people call PyTorch's weights.
 fn is_weights(path: &str) -> bool {
     path.ends_with(".pth") && !path.contains("site-packages")
+}
+
+/// Whether a path is somebody's home folder itself, or the root of everything.
+pub fn is_home(path: &str) -> bool {
+    let path = path.trim_end_matches(['/', '\\', '*']);
+    matches!(path, "~" | "" | "/home" | "/root" | "/Users" | "C:\\Users" | "C:" | "$HOME" | "/etc")
+}
+
+/// Whether a file is code that something runs by its name.
+pub fn is_code_file(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    let file = lower.rsplit(['/', '\\']).next().unwrap_or(&lower);
+    [
+        ".py", ".pyc", ".so", ".sh", ".dll", ".dylib", ".bat", ".ps1", ".vbs", ".service",
+        ".plist", ".desktop", ".exe", ".timer",
+    ]
+    .iter()
+    .any(|ending| file.ends_with(ending))
 }

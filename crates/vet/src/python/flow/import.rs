@@ -19,7 +19,7 @@ impl Flow {
                 }
             };
             self.effect_of_import(&dotted);
-            self.assign(&local, Value { path: Some(path), ..Value::default() });
+            self.assign(&local, Value::of_path(path));
         }
     }
 
@@ -39,13 +39,17 @@ impl Flow {
             }
         }
         self.effect_of_import(&base);
+        if names.contains(&Token::Mark("*")) && self.stars.len() < 64 {
+            self.stars.push(base);
+            return;
+        }
         for part in split_commas(names.get(1..).unwrap_or_default()) {
             let words: Vec<&str> = part.iter().filter_map(word).collect();
             let Some(name) = words.first() else { continue };
             let local =
                 if words.get(1) == Some(&"as") { words.get(2).unwrap_or(name) } else { name };
-            let path = format!("{base}.{name}");
-            self.assign(local, Value { path: Some(path), ..Value::default() });
+            let path = effects::canonical(&format!("{base}.{name}"));
+            self.assign(local, Value::of_path(path));
         }
     }
 

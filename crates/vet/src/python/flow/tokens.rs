@@ -1,20 +1,11 @@
 //! Takes the tokens of a statement apart.
 
-use crate::python::lex::{Line, Token};
+use crate::python::lex::Token;
 
 /// The name that a token is.
 pub fn word(token: &Token) -> Option<&str> {
     match token {
         Token::Name(name) => Some(name),
-        _ => None,
-    }
-}
-
-/// The name that a line defines.
-pub fn definitions(line: &Line) -> Option<String> {
-    let words: Vec<&str> = line.tokens.iter().take(3).map_while(word).collect();
-    match words.as_slice() {
-        ["def" | "class", name, ..] | ["async", "def", name] => Some((*name).to_owned()),
         _ => None,
     }
 }
@@ -35,7 +26,7 @@ pub fn top_level(tokens: &[Token], is: impl Fn(&Token) -> bool) -> Vec<usize> {
             }
             _ => {}
         }
-        if open == 0 && is(token) {
+        if open == 0 && !in_lambda && is(token) {
             out.push(at);
         }
     }
