@@ -91,6 +91,7 @@ fn config(matches: &ArgMatches, context: &Context) -> Result<HubConfig, Failure>
         name: name.to_ascii_lowercase(),
         tls,
         site: context.config.site.clone(),
+        machines: context.config.machines.listening()?,
     })
 }
 
