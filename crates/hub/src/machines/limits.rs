@@ -20,7 +20,7 @@ pub const CLOCK_SKEW_MS: i64 = 5 * 60 * 1_000;
 pub const COUNTERSIGN_MS: i64 = TOKEN_MS;
 
 /// Bytes of one message.
-pub const FRAME_BYTES_MAX: usize = 4 << 20;
+pub const FRAME_BYTES_MAX: usize = 16 << 20;
 /// Bytes of one message of somebody without a certificate.
 pub const JOIN_BYTES_MAX: usize = 32 << 10;
 /// Bytes of a request for a certificate.

@@ -11,6 +11,7 @@
 //! | `mod.rs` | what is done with each request |
 //! | `book.rs` | the ledger and what is counted from it |
 //! | `keyring.rs` | the keys that may approve |
+//! | `fleet.rs`, `peers.rs` | root's word for a hub; the records of other machines |
 //! | `windows.rs` | plans that were approved for later, and start by themselves |
 //!
 //! What is said over the socket is in [`protocol`], its other end is [`client`], notices that wait
@@ -35,6 +36,7 @@ use crate::failure::{Failure, OrHint as _};
 use book::{Book, Recorder, SharedBook};
 use keyring::Keyring;
 use outbox::Outbox;
+use peers::Peers;
 use protocol::{Consent, FeedTaken, Reply, Request, Standing};
 use windows::Waiting;
 
@@ -42,7 +44,9 @@ pub(crate) use crate::{outbox, protocol, spawn};
 
 pub mod book;
 pub mod evidence;
+mod fleet;
 pub mod keyring;
+mod peers;
 pub mod server;
 #[cfg(test)]
 mod tests;
@@ -69,6 +73,7 @@ pub struct Executor {
     contacts: Vec<String>,
     outbox: Outbox,
     waiting: Mutex<Waiting>,
+    peers: Mutex<Peers>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
 }
@@ -124,6 +129,8 @@ impl Executor {
             "check the disk and its permissions",
         )?;
         let waiting = Mutex::new(Waiting::open(&dir, &mut warnings)?);
+        let (peers, counted) = Peers::open(&dir, host)?;
+        counted.iter().for_each(|receipt| book.lock().observe_peer(receipt));
         let executor = Self {
             dir,
             host,
@@ -137,6 +144,7 @@ impl Executor {
             contacts: config.contacts,
             outbox,
             waiting,
+            peers: Mutex::new(peers),
             clock,
             rng,
         };
@@ -170,6 +178,10 @@ impl Executor {
                 let wanted = keyring::Wanted { public: &public, person: &person, passkey };
                 self.enrol(wanted, consent.as_ref(), peer)
             }
+            Request::Countersign { hub, key } => self.countersign(hub, key, peer),
+            Request::Head => self.head(),
+            Request::Fleet { fleet } => self.set_fleet(&fleet, peer),
+            Request::Peers { parts } => self.take_peers(&parts, peer),
             Request::Stop { reason } => self.stop(&reason, peer),
             Request::Resume { consent } => self.resume(&consent, peer),
         }
@@ -297,10 +309,11 @@ impl Executor {
         )
     }
 
-    /// This host counts only what it did itself. On a site of several machines somebody else must
-    /// count over all of them; until one is heard, no machine acts alone (red lines RL08, RL13).
+    /// On a site of several machines each counts over the records of all of them; unless all were
+    /// heard a moment ago, no machine acts alone (red lines RL08, RL13).
     fn hub(&self) -> HubContact {
-        if self.site.fleet_size > 1 { HubContact::Never } else { HubContact::NoHub }
+        let fleet_size = self.site.fleet_size;
+        if fleet_size > 1 { lock(&self.peers).contact(fleet_size) } else { HubContact::NoHub }
     }
 
     /// What the owner enrolled here: this machine, and a root on its disks that belongs to root.
