@@ -165,6 +165,16 @@ impl MachinesDb {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The machines that joined last.
+    pub fn newest(&self, limit: usize) -> Kept<Vec<Machine>> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&format!(
+            "{MACHINE} WHERE removed_ms IS NULL ORDER BY joined_ms DESC, host LIMIT ?1"
+        ))?;
+        let rows = statement.query_map([signed(limit as u64)], machine)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Machines that were not heard for too long, the longest first.
     pub fn lost(&self, now_ms: i64, limit: u32) -> Kept<Vec<Machine>> {
         let connection = self.lock();
