@@ -9,7 +9,7 @@
 //! | [`refusal`] | why somebody was turned away |
 //! | [`ingest`] | taking reports in, each exactly once |
 //! | [`records`] | the machines' records: checked, kept, handed to the others |
-//! | [`serve`] | connections of machines |
+//! | [`serve`], `talk` | connections of machines |
 //! | [`link`] | the machine's end of a connection |
 //! | [`db`], [`limits`] | what is kept, and how much |
 //!
@@ -40,6 +40,7 @@ pub mod link;
 pub mod records;
 pub mod refusal;
 pub mod serve;
+mod talk;
 pub mod token;
 pub mod wire;
 

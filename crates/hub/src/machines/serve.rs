@@ -12,18 +12,17 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use spine::{Clock, HostId};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, broadcast};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::authority::Authority;
 use super::enrol::{Admitted, renew_ms};
 use super::ingest::{Batch, Ingest, Lane};
 use super::records::Sent;
 use super::refusal::{Code, Refusal, Turned, away};
-use super::wire::{ALPN, Answer, Ask, Decoder, Hello, Part, Welcome, WireError, encode};
+use super::talk::Talk;
+use super::wire::{ALPN, Answer, Ask, Hello, Part, Welcome};
 use super::{Machines, Push, limits};
 use crate::Hub;
 use crate::web::Oops;
@@ -189,7 +188,7 @@ impl Service {
         let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let spoken = stream.get_ref().1.alpn_protocol() == Some(ALPN);
         let certificate = certificate.map(|der| der.to_vec());
-        let mut talk = Talk { stream, decoder: Decoder::new(limits::JOIN_BYTES_MAX) };
+        let mut talk = Talk::new(stream);
         if !spoken {
             return self.end(&mut talk, &from, handshake("another protocol")).await;
         }
@@ -217,7 +216,7 @@ impl Service {
         self.refused(from, refusal).await;
         // Whoever is turned away need not listen.
         let _ = talk.say(&answer).await;
-        let _ = talk.stream.shutdown().await;
+        talk.close().await;
     }
 
     /// Somebody without a certificate.
@@ -245,12 +244,12 @@ impl Service {
             Err(Turned::Away(refusal)) => self.end(&mut talk, &from, refusal).await,
             Err(Turned::Failed(reason)) => drop(talk.say(&Answer::Failed { reason }).await),
         }
-        let _ = talk.stream.shutdown().await;
+        talk.close().await;
     }
 
     /// A machine with a good certificate, until it goes or is removed.
     async fn converse(self: Arc<Self>, mut talk: Talk, from: String, who: Admitted) {
-        talk.decoder.set_limit(limits::FRAME_BYTES_MAX);
+        talk.is_known();
         let number = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         let mut pushes = self.machines.listen();
         let mut session = Session { who, from, number, greeted: false, heard_ms: 0 };
@@ -261,7 +260,7 @@ impl Service {
                     match self.pushed(&session, pushed) {
                         Some(answer) => {
                             let _ = talk.say(&answer).await;
-                            let _ = talk.stream.shutdown().await;
+                            talk.close().await;
                             return;
                         }
                         None => continue,
@@ -451,7 +450,8 @@ fn certificate(issued: &super::authority::Issued) -> Answer {
     Answer::Certificate { certificate: hex::encode(&issued.der), renew_ms: renew_ms(made_ms) }
 }
 
-fn handshake(why: &str) -> Refusal {
+/// A refusal before anything was said.
+pub(super) fn handshake(why: &str) -> Refusal {
     Refusal::new(Code::Handshake, format!("the handshake: {why}"))
 }
 
@@ -460,51 +460,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Turned> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(Turned::Failed(format!("it broke off: {error}"))))
-}
-
-/// A stream of messages.
-struct Talk {
-    stream: TlsStream<TcpStream>,
-    decoder: Decoder,
-}
-
-impl Talk {
-    /// The next question; `None` where the other side hung up. Nothing is lost if this is dropped
-    /// while it waits.
-    async fn hear(&mut self) -> Result<Option<Ask>, Refusal> {
-        let mut chunk = vec![0; 16 << 10];
-        loop {
-            match self.decoder.message() {
-                Ok(Some(ask)) => return Ok(Some(ask)),
-                Ok(None) => {}
-                Err(error @ WireError::TooLong(..)) => {
-                    return Err(Refusal::new(Code::TooLong, error.to_string()));
-                }
-                Err(error) => return Err(Refusal::new(Code::Malformed, error.to_string())),
-            }
-            match self.stream.read(&mut chunk).await {
-                Ok(0) if self.decoder.is_amid() => {
-                    return Err(Refusal::new(Code::Malformed, "a message was cut off"));
-                }
-                Ok(0) => return Ok(None),
-                Ok(n) => self.decoder.push(chunk.get(..n).unwrap_or_default()),
-                Err(error) if is_refusal(&error) => return Err(handshake(&error.to_string())),
-                Err(_) => return Ok(None),
-            }
-        }
-    }
-
-    async fn say(&mut self, answer: &Answer) -> std::io::Result<()> {
-        let bytes = encode(answer).map_err(std::io::Error::other)?;
-        let said = async {
-            self.stream.write_all(&bytes).await?;
-            self.stream.flush().await
-        };
-        tokio::time::timeout(limits::ANSWER_TIMEOUT, said).await.map_err(std::io::Error::other)?
-    }
-}
-
-/// Whether TLS itself was broken, in place of a connection that went away.
-fn is_refusal(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
 }
