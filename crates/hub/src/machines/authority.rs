@@ -4,6 +4,7 @@
 //! common name), is good for seven days and for being a TLS client only. What a request asks for
 //! beside its key is not looked at: names, uses and times are the hub's to say.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::web::Oops;
 
 /// The file of the authority: key and certificate, PEM.
 const FILE: &str = "authority.pem";
+/// How often it is looked whether another process has made it, 20 ms apart.
+const LOCK_TRIES: u32 = 250;
 /// id-ecPublicKey with the curve P-256, and ecdsa-with-SHA256 (RFC 5480, RFC 5758).
 const EC_KEY: &str = "1.2.840.10045.2.1";
 const P256: &str = "1.2.840.10045.3.1.7";
@@ -77,17 +80,35 @@ impl Authority {
         let path = dir.join(FILE);
         let pem = match StdFiles.read(&path) {
             Ok(pem) => pem,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let pem = Self::made(now_ms)?;
-                StdFiles.write_atomic(&path, &pem).map_err(failed)?;
-                pem
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::make(dir, now_ms)?,
             Err(error) => return Err(failed(error)),
         };
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(failed)?;
         let key = KeyPair::from_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256).map_err(failed)?;
         let certificate = CertificateDer::from_pem_slice(&pem).map_err(failed)?;
         Ok(Self { issuer: Issuer::new(own_params(&key), key), certificate })
+    }
+
+    /// Makes the authority, unless another process is doing just that.
+    fn make(dir: &Path, now_ms: i64) -> Result<Vec<u8>, Oops> {
+        let (path, lock) = (dir.join(FILE), dir.join("authority.lock"));
+        for _ in 0..LOCK_TRIES {
+            match StdFiles.lock(&lock) {
+                Ok(_held) => {
+                    if let Ok(pem) = StdFiles.read(&path) {
+                        return Ok(pem);
+                    }
+                    let pem = Self::made(now_ms)?;
+                    StdFiles.write_atomic(&path, &pem).map_err(failed)?;
+                    return Ok(pem);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(failed("another process is making it, and does not end"))
     }
 
     fn made(now_ms: i64) -> Result<Vec<u8>, Oops> {
@@ -143,7 +164,8 @@ impl Authority {
 
 /// What says of the authority itself. It follows from its key, so that it need not be kept.
 fn own_params(key: &KeyPair) -> CertificateParams {
-    let short: String = digest_of(&key.subject_public_key_info()).to_hex().chars().take(12).collect();
+    let short: String =
+        digest_of(&key.subject_public_key_info()).to_hex().chars().take(12).collect();
     let mut params = CertificateParams::default();
     params.distinguished_name = named(&format!("ringfort hub authority {short}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -191,9 +213,11 @@ pub fn read_request(der: &[u8]) -> Result<AskedKey, &'static str> {
     }
     let request = CertReq::from_der(der).map_err(|_| "it is no PKCS#10 request")?;
     let key = &request.info.public_key;
-    let curve = key.algorithm.parameters.as_ref().and_then(|any| {
-        any.decode_as::<x509_cert::der::oid::ObjectIdentifier>().ok()
-    });
+    let curve = key
+        .algorithm
+        .parameters
+        .as_ref()
+        .and_then(|any| any.decode_as::<x509_cert::der::oid::ObjectIdentifier>().ok());
     if key.algorithm.oid.to_string() != EC_KEY
         || curve.is_none_or(|curve| curve.to_string() != P256)
         || request.algorithm.oid.to_string() != ECDSA_SHA256

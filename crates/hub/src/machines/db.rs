@@ -225,10 +225,8 @@ impl MachinesDb {
         let expires_ms = made_ms + limits::TOKEN_MS;
         let connection = self.lock();
         // Used and expired ones stay for a while, so that a second use can be told from a guess.
-        connection.execute(
-            "DELETE FROM tokens WHERE expires_ms < ?1",
-            [made_ms - 30 * 86_400_000],
-        )?;
+        connection
+            .execute("DELETE FROM tokens WHERE expires_ms < ?1", [made_ms - 30 * 86_400_000])?;
         let added = connection.execute(
             "INSERT INTO tokens (hash, made_by, made_ms, expires_ms, again)
              SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?6 >
@@ -332,10 +330,10 @@ impl MachinesDb {
         let mut statement = connection.prepare_cached(
             "SELECT leaf FROM receipts WHERE host = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
         )?;
-        let rows = statement.query_map(
-            params![host.to_string(), signed(from), signed(count as u64)],
-            |row| row.get(0),
-        )?;
+        let rows = statement
+            .query_map(params![host.to_string(), signed(from), signed(count as u64)], |row| {
+                row.get(0)
+            })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -365,8 +363,7 @@ impl MachinesDb {
 }
 
 /// Columns of a certificate, for [`certificate`].
-pub(super) const CERTIFICATE: &str =
-    "SELECT fingerprint, host, made_ms, not_after_ms, used_ms, ended_ms, ended_why FROM certificates";
+pub(super) const CERTIFICATE: &str = "SELECT fingerprint, host, made_ms, not_after_ms, used_ms, ended_ms, ended_why FROM certificates";
 
 pub(super) fn certificate(row: &Row<'_>) -> Result<Certificate, rusqlite::Error> {
     let ended_ms: Option<i64> = row.get(5)?;

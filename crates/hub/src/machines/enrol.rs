@@ -47,7 +47,8 @@ fn usable(transaction: &Transaction<'_>, hash: &str, now_ms: i64) -> Result<Toke
         return away(Code::TokenUnknown, "no such token was made here");
     };
     if token.used_ms.is_some() {
-        let text = "the token was used before; if that was not you, remove the machine that used it";
+        let text =
+            "the token was used before; if that was not you, remove the machine that used it";
         return away(Code::TokenUsed, text);
     }
     if now_ms >= token.expires_ms {
@@ -73,12 +74,7 @@ fn check_name(name: &str) -> Result<(), Turned> {
 
 /// Whether root on the machine signed, with the key of the machine's record, that it takes exactly
 /// this hub with exactly this key, a moment ago.
-fn check_countersigned(
-    join: &Join,
-    hub: Digest,
-    key: Digest,
-    now_ms: i64,
-) -> Result<(), Turned> {
+fn check_countersigned(join: &Join, hub: Digest, key: Digest, now_ms: i64) -> Result<(), Turned> {
     let refuse = |why: &str| away(Code::Countersign, format!("what root signed: {why}"));
     let Ok(signer) = join.record_key.parse::<ledger::VerifierKey>() else {
         return refuse("the key of the record is malformed");
@@ -186,13 +182,7 @@ impl Machines {
             transaction.execute(
                 "UPDATE machines SET heard_ms = ?2, address = ?3, skew_ms = ?4, program = ?5
                  WHERE host = ?1",
-                params![
-                    host,
-                    now_ms,
-                    address,
-                    hello.now_ms.saturating_sub(now_ms),
-                    program
-                ],
+                params![host, now_ms, address, hello.now_ms.saturating_sub(now_ms), program],
             )?;
             Ok(())
         })
@@ -299,7 +289,8 @@ fn check_place(
         )?
         .query_row([&key], |row| row.get(0))?;
     if known && again.is_none() {
-        let text = "a machine with this identity is enrolled; remove it first, or make a token for it";
+        let text =
+            "a machine with this identity is enrolled; remove it first, or make a token for it";
         return away(Code::HostTaken, text);
     }
     Ok(())

@@ -233,7 +233,8 @@ impl Link {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(self.away("it hung up")),
                 Ok(n) => self.decoder.push(chunk.get(..n).unwrap_or_default()),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.broken(&error)),
             }

@@ -213,8 +213,8 @@ fn check_old(
     from: u64,
     old: &[String],
 ) -> Result<(), Turned> {
-    let mut statement = transaction
-        .prepare_cached("SELECT leaf FROM receipts WHERE host = ?1 AND number = ?2")?;
+    let mut statement =
+        transaction.prepare_cached("SELECT leaf FROM receipts WHERE host = ?1 AND number = ?2")?;
     for (number, leaf) in (from..).zip(old) {
         let kept: String =
             statement.query_row(params![host.to_string(), signed(number)], |row| row.get(0))?;

@@ -225,7 +225,9 @@ impl Service {
         let join = match asked {
             Err(_) => return self.end(&mut talk, &from, handshake("it said nothing")).await,
             Ok(Ok(Some(Ask::Join(join)))) => join,
-            Ok(Ok(None)) => return self.refused(&from, handshake("it showed no certificate")).await,
+            Ok(Ok(None)) => {
+                return self.refused(&from, handshake("it showed no certificate")).await;
+            }
             Ok(Ok(Some(_))) => {
                 let text = "without a certificate one can only ask to join";
                 let refusal = Refusal::new(Code::Malformed, text);
@@ -314,7 +316,9 @@ impl Service {
         let reason = match pushed {
             Ok(Push::Revoked(revoked)) if revoked == host => "this machine was removed",
             Ok(Push::Replaced(other, number)) if other == host && number != session.number => {
-                return Some(Answer::Failed { reason: "the machine has a newer connection".into() });
+                return Some(Answer::Failed {
+                    reason: "the machine has a newer connection".into(),
+                });
             }
             // Too much was said at once: the next question is checked anyway, and so is this.
             Err(broadcast::error::RecvError::Lagged(_)) => {
@@ -351,8 +355,7 @@ impl Service {
                 Ok(Answer::Taken { up_to })
             }
             Ask::Records { from, leaves, checkpoint, head } => {
-                let sent =
-                    Sent { from, leaves: &leaves, checkpoint: &checkpoint, head: &head };
+                let sent = Sent { from, leaves: &leaves, checkpoint: &checkpoint, head: &head };
                 Ok(Answer::Taken { up_to: self.machines.take_records(&who, &sent)? })
             }
             Ask::Beat { have } => {

@@ -17,16 +17,18 @@ use super::wire::{Answer, Ask, Decoder, WireError, encode};
 pub(super) struct Talk {
     stream: TlsStream<TcpStream>,
     decoder: Decoder,
+    known: bool,
 }
 
 impl Talk {
     /// A connection of somebody who is not known yet.
     pub(super) const fn new(stream: TlsStream<TcpStream>) -> Self {
-        Self { stream, decoder: Decoder::new(limits::JOIN_BYTES_MAX) }
+        Self { stream, decoder: Decoder::new(limits::JOIN_BYTES_MAX), known: false }
     }
 
-    /// From now on longer messages are taken.
+    /// From now on longer messages are taken, and a connection may break: machines lose power.
     pub(super) const fn is_known(&mut self) {
+        self.known = true;
         self.decoder.set_limit(limits::FRAME_BYTES_MAX);
     }
 
@@ -44,13 +46,12 @@ impl Talk {
                 Err(error) => return Err(Refusal::new(Code::Malformed, error.to_string())),
             }
             match self.read(&mut chunk).await {
-                Ok(0) if self.decoder.is_amid() => {
+                Ok(n) if n > 0 => self.decoder.push(chunk.get(..n).unwrap_or_default()),
+                Err(error) if is_refusal(&error) => return Err(handshake(&error.to_string())),
+                _ if self.decoder.is_amid() && !self.known => {
                     return Err(Refusal::new(Code::Malformed, "a message was cut off"));
                 }
-                Ok(0) => return Ok(None),
-                Ok(n) => self.decoder.push(chunk.get(..n).unwrap_or_default()),
-                Err(error) if is_refusal(&error) => return Err(handshake(&error.to_string())),
-                Err(_) => return Ok(None),
+                _ => return Ok(None),
             }
         }
     }

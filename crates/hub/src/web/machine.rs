@@ -9,8 +9,8 @@ use super::machines::{doubts, health};
 use super::{Act, Ask, Next, Oops, Page, View};
 use crate::class;
 use crate::look::foreign::{Foreign, plain};
-use crate::look::{joined, parts};
 use crate::look::words::count;
+use crate::look::{joined, parts};
 use crate::role::Role;
 
 /// The page.

@@ -86,6 +86,7 @@ fn what_is_in_the_log_but_not_in_the_list_is_found_by_the_next_start() {
     db.execute("UPDATE settings SET value = '0' WHERE name = 'settled_seq'", []).unwrap();
     drop(db);
     let place = Place::in_dir(3, dir);
+    place.clock.advance(DAY_MS);
     let mut link = member.connect(&place).unwrap();
     let Answer::Welcome(welcome) = link.ask(&member.hello(&place)).unwrap() else { panic!() };
     assert_eq!(welcome.events_to, 7);
@@ -96,11 +97,8 @@ fn a_scan_is_kept_and_what_people_decided_outlives_it() {
     let place = Place::new(4);
     let member = Candidate::new(1).joins(&place);
     let mut link = member.up(&place);
-    let ask = |seq, os: &str| Ask::Scan {
-        epoch: EPOCH.into(),
-        seq,
-        scan: Box::new(scan(&member, os)),
-    };
+    let ask =
+        |seq, os: &str| Ask::Scan { epoch: EPOCH.into(), seq, scan: Box::new(scan(&member, os)) };
     assert_eq!(taken(link.ask(&ask(5, "Debian 12")).unwrap()), 5);
     let id = case(&member, "rsync").id;
     place
@@ -128,8 +126,8 @@ fn a_certificate_is_renewed_at_half_its_life_and_the_old_one_ends_when_the_new_o
     let first = Candidate::new(1).joins(&place);
     let mut link = first.up(&place);
     place.clock.advance(4 * DAY_MS);
-    let lost = first.renewed(&place, &mut link);
-    let second = first.renewed(&place, &mut link);
+    let lost = first.renewed(&mut link);
+    let second = first.renewed(&mut link);
     assert!(matches!(first.greets(&place), Got::Through(_)), "the new one was not used yet");
     assert_eq!(lost.greets(&place), Got::Refused("revoked".into()), "another took its place");
     assert!(matches!(second.greets(&place), Got::Through(_)));

@@ -14,6 +14,7 @@ use super::support::*;
 
 /// The authority of a hub, as whoever stole its file has it.
 fn stolen(place: &Place) -> Authority {
+    place.authority();
     Authority::open(&place.dir.path().join("hub"), place.clock.now_ms()).unwrap()
 }
 
@@ -147,9 +148,9 @@ pub const CASES: &[Case] = &[
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         forged(params).greets(place)
     }),
-    ("a certificate that is cut", Code::Handshake, |place| {
+    ("a certificate whose signature was turned", Code::Handshake, |place| {
         let mut member = joined(place);
-        member.certificate.truncate(200);
+        *member.certificate.last_mut().unwrap() ^= 1;
         member.greets(place)
     }),
     ("a certificate whose name was changed", Code::Handshake, |place| {
@@ -166,14 +167,18 @@ pub const CASES: &[Case] = &[
         let made = authority.certify(it.host, &key, now_ms, &SeededRng::new(1)).unwrap();
         Member { it, certificate: made.der }.greets(place)
     }),
-    ("an enrolled machine's certificate made anew with a stolen authority", Code::Unlisted, |place| {
-        let member = joined(place);
-        let it = member.it.again();
-        let key = read_request(&it.request).unwrap();
-        let now_ms = place.clock.now_ms();
-        let made = stolen(place).certify(it.host, &key, now_ms, &SeededRng::new(1)).unwrap();
-        Member { it, certificate: made.der }.greets(place)
-    }),
+    (
+        "an enrolled machine's certificate made anew with a stolen authority",
+        Code::Unlisted,
+        |place| {
+            let member = joined(place);
+            let it = member.it.again();
+            let key = read_request(&it.request).unwrap();
+            let now_ms = place.clock.now_ms();
+            let made = stolen(place).certify(it.host, &key, now_ms, &SeededRng::new(1)).unwrap();
+            Member { it, certificate: made.der }.greets(place)
+        },
+    ),
     ("the certificate of a machine that was removed", Code::Revoked, |place| {
         let member = joined(place);
         place.hub.machines.remove(member.it.host, "test").unwrap();
@@ -197,7 +202,7 @@ pub const CASES: &[Case] = &[
     ("a certificate that was replaced", Code::Superseded, |place| {
         let member = joined(place);
         place.clock.advance(4 * DAY_MS);
-        let next = member.renewed(place, &mut member.up(place));
+        let next = member.renewed(&mut member.up(place));
         drop(next.up(place));
         member.greets(place)
     }),
@@ -205,7 +210,7 @@ pub const CASES: &[Case] = &[
         let member = joined(place);
         place.clock.advance(4 * DAY_MS);
         let mut link = member.up(place);
-        let next = member.renewed(place, &mut link);
+        let next = member.renewed(&mut link);
         // The old connection is still there, and the new certificate is used elsewhere.
         let db = rusqlite::Connection::open(place.dir.path().join("hub/machines.db")).unwrap();
         let fingerprint = hub::machines::authority::digest_of(&next.certificate).to_hex();
@@ -221,8 +226,8 @@ pub const CASES: &[Case] = &[
         let member = joined(place);
         place.clock.advance(4 * DAY_MS);
         let mut link = member.up(place);
-        let first = member.renewed(place, &mut link);
-        member.renewed(place, &mut link);
+        let first = member.renewed(&mut link);
+        member.renewed(&mut link);
         first.greets(place)
     }),
     ("a renewal too early", Code::Early, |place| {

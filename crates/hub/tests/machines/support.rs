@@ -105,8 +105,7 @@ impl Place {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();
-        let listener =
-            runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let at = listener.local_addr().unwrap();
         let config = HubConfig {
             state_db: dir.path().join("state.db"),
@@ -120,7 +119,8 @@ impl Place {
         std::fs::create_dir_all(&config.dir).unwrap();
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let rim = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(SeededRng::new(seed)) as Arc<_>);
-        let hub = Arc::new(Hub::open(config, "http://localhost".into(), Arc::new(Own), rim).unwrap());
+        let hub =
+            Arc::new(Hub::open(config, "http://localhost".into(), Arc::new(Own), rim).unwrap());
         let service = Service::open(Arc::clone(&hub), EventLogConfig::default()).unwrap();
         runtime.spawn(Arc::clone(&service).serve(listener));
         Self { hub, service, clock, at: at.to_string(), dir, runtime }
@@ -311,7 +311,10 @@ impl Member {
     pub fn greets(&self, place: &Place) -> Got {
         match self.connect(place) {
             Ok(mut link) => got(link.ask(&self.hello(place))),
-            Err(_) => Got::Ended,
+            Err(error) => {
+                println!("not connected: {error}");
+                Got::Ended
+            }
         }
     }
 
@@ -326,12 +329,11 @@ impl Member {
     }
 
     /// Its next certificate.
-    pub fn renewed(&self, place: &Place, link: &mut Link) -> Self {
+    pub fn renewed(&self, link: &mut Link) -> Self {
         let it = self.it.again();
         let ask = Ask::Renew { request: hex::encode(&it.request) };
         let answer = link.ask(&ask).unwrap();
         let Answer::Certificate { certificate, .. } = answer else { panic!("{answer:?}") };
-        let _ = place;
         Self { certificate: hex::decode(certificate).unwrap(), it }
     }
 }

@@ -115,7 +115,8 @@ pub fn join(context: &Context, token: &JoinToken, again: bool) -> Outcome {
     let data_dir = &context.config.data_dir;
     agent_dir(data_dir).or_hint("the data folder cannot be made", HELP)?;
     let path = joined_file(data_dir);
-    let before = Joined::read(&path).or_else(|failure| if again { Ok(None) } else { Err(failure) })?;
+    let before =
+        Joined::read(&path).or_else(|failure| if again { Ok(None) } else { Err(failure) })?;
     if before.is_some_and(|before| before.ended.is_none()) && !again {
         return Err(Failure::usage(
             "this machine has joined a hub already",
@@ -148,7 +149,9 @@ pub fn join(context: &Context, token: &JoinToken, again: bool) -> Outcome {
     let mut link = Link::connect(&token.at, token.ca, None, Arc::new(SystemClock))
         .map_err(|error| unreachable_hub(&error))?;
     let answer = link.ask(&ask).map_err(|error| unreachable_hub(&error))?;
-    let Answer::Certificate { certificate, renew_ms } = answer else { return Err(refused(&answer)) };
+    let Answer::Certificate { certificate, renew_ms } = answer else {
+        return Err(refused(&answer));
+    };
     let joined = Joined {
         at: token.at.clone(),
         hub: token.ca,
@@ -189,7 +192,11 @@ pub fn status(context: &Context) -> Outcome {
         }))?;
         return Ok(Exit::Done);
     }
-    context.print(format!("reports to {}, since {}", inert(&joined.at), time_text(joined.joined_ms)));
+    context.print(format!(
+        "reports to {}, since {}",
+        inert(&joined.at),
+        time_text(joined.joined_ms)
+    ));
     context.print(format!("the hub's authority is {}", joined.hub));
     context.print(format!("the next certificate is asked for on {}", time_text(joined.renew_ms)));
     if let Some(ended) = &joined.ended {

@@ -53,8 +53,7 @@ pub fn fleet(context: &Context, yes: bool) -> Outcome {
     let known = machines.db.machines(FLEET_MAX).or_hint("the machines do not read", HELP)?;
     let mut client = Client::connect(context)?;
     let standing = client.standing()?;
-    let mut members =
-        vec![Member { host: standing.host, record_key: standing.ledger_key.clone() }];
+    let mut members = vec![Member { host: standing.host, record_key: standing.ledger_key.clone() }];
     context.print("These machines will count one another's actions, so that together they stay");
     context.print("within the share that may act alone. Compare the keys with `ringfort verify`");
     context.print("on each machine:");

@@ -58,8 +58,11 @@ impl Spool {
     /// Opens the spool over an event log, and names it if it has no name yet.
     pub fn open(events_dir: &Path, rng: &dyn Rng) -> Result<Self, Failure> {
         StdFiles.create_dir_all(events_dir).or_hint("the spool cannot be made", HELP)?;
-        let mut spool =
-            Self { events_dir: events_dir.to_owned(), epoch: String::new(), ahead: VecDeque::new() };
+        let mut spool = Self {
+            events_dir: events_dir.to_owned(),
+            epoch: String::new(),
+            ahead: VecDeque::new(),
+        };
         let kept = std::fs::read_to_string(events_dir.join(EPOCH)).unwrap_or_default();
         if kept.len() == 32 && kept.bytes().all(|b| b.is_ascii_hexdigit()) {
             spool.epoch = kept;
@@ -104,7 +107,8 @@ impl Spool {
         while let Some((seq, _, size)) = self.ahead.front() {
             bytes += size;
             let next = first_seq + events.len() as u64;
-            let full = events.len() >= EVENTS_MAX || (bytes > EVENTS_BYTES_MAX && !events.is_empty());
+            let full =
+                events.len() >= EVENTS_MAX || (bytes > EVENTS_BYTES_MAX && !events.is_empty());
             if *seq != next || full {
                 break;
             }

@@ -86,7 +86,6 @@ impl Record for NoRecord {
 pub struct Site {
     pub hub: Arc<Hub>,
     pub service: Arc<Service>,
-    pub at: SocketAddr,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -112,24 +111,29 @@ impl Site {
         let hub = Arc::new(hub);
         let service = Service::open(Arc::clone(&hub), EventLogConfig::default()).unwrap();
         runtime.spawn(Arc::clone(&service).serve(listener));
-        Self { hub, service, at, runtime }
+        Self { hub, service, runtime }
     }
 
     pub fn end(self) {
         self.runtime.shutdown_timeout(std::time::Duration::from_secs(10));
     }
 
-    /// The numbers of a machine's events that the hub has, in order of arrival.
+    /// The numbers of a machine's events that the hub has, in order of arrival. No event is there
+    /// under two numbers.
     pub fn numbers(&self, host: HostId) -> Vec<u64> {
-        let mut numbers = Vec::new();
+        let (mut numbers, mut ids) = (Vec::new(), std::collections::BTreeSet::new());
         let filter = EventFilter { host: Some(host), ..EventFilter::default() };
         self.service.ingest().with_log(|log| {
             log.scan(&filter, &mut |stored| {
-                numbers.extend(stored.event.ocsf["metadata"]["sequence"].as_u64());
+                if let Some(number) = stored.event.ocsf["metadata"]["sequence"].as_u64() {
+                    numbers.push(number);
+                    ids.insert(stored.event.id);
+                }
                 std::ops::ControlFlow::Continue(())
             })
             .unwrap();
         });
+        assert_eq!(numbers.len(), ids.len());
         numbers
     }
 }
@@ -142,7 +146,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn open(dir: &Path, n: u8, config: EventLogConfig, rim: (Arc<dyn Clock>, Arc<dyn Rng>)) -> Self {
+    pub fn open(
+        dir: &Path,
+        n: u8,
+        config: EventLogConfig,
+        rim: (Arc<dyn Clock>, Arc<dyn Rng>),
+    ) -> Self {
         let (clock, rng) = rim;
         let events_dir = dir.join("events");
         let files = Arc::new(durable::StdFiles);
@@ -178,7 +187,9 @@ impl Agent {
         }));
         let clock = Arc::clone(&self.uplink.clock);
         let mut link = Link::connect(&token.at, token.ca, None, clock).unwrap();
-        let Answer::Certificate { certificate, renew_ms } = link.ask(&ask).unwrap() else { panic!() };
+        let Answer::Certificate { certificate, renew_ms } = link.ask(&ask).unwrap() else {
+            panic!()
+        };
         let joined = Joined {
             at: token.at,
             hub: token.ca,
@@ -195,8 +206,9 @@ impl Agent {
     /// Writes events down, as they happen on a machine.
     pub fn happen(&mut self, count: u64, rng: &SeededRng) {
         let now_ms = self.uplink.clock.now_ms();
-        let events: Vec<Event> =
-            (0..count).map(|n| telemetry(self.host, now_ms + i64::try_from(n).unwrap() * 20, rng)).collect();
+        let events: Vec<Event> = (0..count)
+            .map(|n| telemetry(self.host, now_ms + i64::try_from(n).unwrap() * 20, rng))
+            .collect();
         let ack = self.log.append(&events).unwrap();
         self.uplink.durable.store(ack.last_seq, Ordering::SeqCst);
     }
@@ -292,7 +304,8 @@ fn five_agents_and_one_of_them_cut_off_for_a_day() {
     let folder = |n: u8| -> PathBuf { dir.path().join(format!("agent-{n}")) };
     let mut agents: Vec<Agent> = (1..=5)
         .map(|n| {
-            let config = EventLogConfig { retention_bytes_max: 300 << 20, ..EventLogConfig::default() };
+            let config =
+                EventLogConfig { retention_bytes_max: 300 << 20, ..EventLogConfig::default() };
             Agent::open(&folder(n), n, config, rim(&clock, u64::from(n) + 10))
         })
         .collect();

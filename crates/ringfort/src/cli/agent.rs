@@ -197,10 +197,11 @@ fn report(context: &Context, durable: Arc<AtomicU64>) {
 /// Lets what the scan found wait for the hub.
 fn keep_for_hub(context: &Context, host: HostId) {
     let data_dir = &context.config.data_dir;
-    let kept = open_state(data_dir).and_then(|state| spool::snapshot(&state, host)).and_then(|scan| {
-        let path = spool::scan_file(data_dir);
-        scan.map_or(Ok(()), |scan| spool::put_scan(&path, scan, SystemClock.now_ms()))
-    });
+    let kept =
+        open_state(data_dir).and_then(|state| spool::snapshot(&state, host)).and_then(|scan| {
+            let path = spool::scan_file(data_dir);
+            scan.map_or(Ok(()), |scan| spool::put_scan(&path, scan, SystemClock.now_ms()))
+        });
     if let Err(failure) = kept {
         tell_failure(context, &failure);
     }

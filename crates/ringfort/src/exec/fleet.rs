@@ -77,7 +77,9 @@ impl Executor {
             key.is_ok_and(|key| key.name() == record_key_name(member.host))
         });
         if fleet.machines.len() > hub::machines::limits::FLEET_MAX || !ordered || !named {
-            return Err("the list of machines is too long, not in order, or names wrong keys".into());
+            return Err(
+                "the list of machines is too long, not in order, or names wrong keys".into()
+            );
         }
         let own = fleet.machines.iter().find(|member| member.host == self.host);
         if own.is_some_and(|own| own.record_key != self.book.lock().verifier_key()) {

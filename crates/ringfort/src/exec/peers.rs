@@ -125,8 +125,8 @@ impl Followed {
     }
 
     fn follow(&mut self, leaf: &str, host: HostId, now_ms: i64) -> Result<(), String> {
-        let receipt: Receipt =
-            serde_json::from_str(leaf).map_err(|error| format!("a receipt does not read: {error}"))?;
+        let receipt: Receipt = serde_json::from_str(leaf)
+            .map_err(|error| format!("a receipt does not read: {error}"))?;
         if receipt.host != host {
             return Err("a receipt is of another machine".into());
         }
@@ -152,7 +152,10 @@ impl Peers {
         let fleet = match StdFiles.read(&dir.join("fleet.json")) {
             Ok(bytes) => {
                 let help = "let a person sign the list of machines again: `ringfort agent fleet`";
-                Some(serde_json::from_slice(&bytes).or_hint("the list of machines is damaged", help)?)
+                Some(
+                    serde_json::from_slice(&bytes)
+                        .or_hint("the list of machines is damaged", help)?,
+                )
             }
             Err(_) => None,
         };
@@ -311,7 +314,10 @@ mod tests {
             });
             let receipt = Receipt {
                 schema: 1,
-                id: ReceiptId::new(&ManualClock::at(NOW_MS), &SeededRng::new(7)),
+                id: ReceiptId::new(
+                    &ManualClock::at(NOW_MS),
+                    &SeededRng::new(self.leaves.len() as u64),
+                ),
                 time_ms: NOW_MS,
                 host: self.host,
                 kind: ReceiptKind::Intent,
@@ -342,8 +348,7 @@ mod tests {
 
     fn fleet(there: &[&There]) -> Fleet {
         let own = Signer::from_seed(&record_key_name(host(0)), &[0; 32]).unwrap();
-        let mut machines =
-            vec![Member { host: host(0), record_key: own.verifier().to_string() }];
+        let mut machines = vec![Member { host: host(0), record_key: own.verifier().to_string() }];
         machines.extend(there.iter().map(|there| Member {
             host: there.host,
             record_key: there.signer.verifier().to_string(),
@@ -399,7 +404,10 @@ mod tests {
         changed.leaves[2] = changed.leaves[2].replace("contain", "observe");
         wrong(&mut peers, &changed);
         let other = There::new(2);
-        wrong(&mut peers, &Part { checkpoint: other.part(0, 0, NOW_MS).checkpoint, ..good.clone() });
+        wrong(
+            &mut peers,
+            &Part { checkpoint: other.part(0, 0, NOW_MS).checkpoint, ..good.clone() },
+        );
         let mut alien = good.clone();
         alien.leaves[0] = alien.leaves[0].replace(&host(1).to_string(), &host(3).to_string());
         wrong(&mut peers, &alien);
