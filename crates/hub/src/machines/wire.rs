@@ -93,7 +93,7 @@ pub struct Join {
 
 impl std::fmt::Debug for Join {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Join").field("host", &self.host).field("secret", &"***").finish()
+        f.debug_struct("Join").field("host", &self.host).finish_non_exhaustive()
     }
 }
 

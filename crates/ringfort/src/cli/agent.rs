@@ -111,7 +111,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
 fn look(matches: &ArgMatches, context: &Context) -> Outcome {
     end_with_parent()?;
     let rim = (Arc::new(SystemClock) as Arc<_>, Arc::new(OsRng) as Arc<_>);
-    let mut events = Recorder::open(&context.config, host::host_id(), rim)
+    let events = Recorder::open(&context.config, host::host_id(), rim)
         .map_err(|failure| tell_failure(context, &failure))
         .ok();
     let durable = Arc::new(AtomicU64::new(events.as_ref().map_or(0, Recorder::last_seq)));

@@ -130,7 +130,9 @@ impl Executor {
         )?;
         let waiting = Mutex::new(Waiting::open(&dir, &mut warnings)?);
         let (peers, counted) = Peers::open(&dir, host)?;
-        counted.iter().for_each(|receipt| book.lock().observe_peer(receipt));
+        for receipt in &counted {
+            book.lock().observe_peer(receipt);
+        }
         let executor = Self {
             dir,
             host,
