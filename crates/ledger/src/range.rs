@@ -1,5 +1,5 @@
-//! Following somebody else's log leaf by leaf: the roots of the perfect subtrees over what was seen,
-//! at most 64 hashes, from which the root of the whole follows at any size.
+//! Following somebody else's log leaf by leaf: the roots of the perfect subtrees over what was
+//! seen, at most 64 hashes, from which the root of the whole follows at any size.
 
 use crate::hash::{Hash, empty_root, leaf_hash, node_hash};
 

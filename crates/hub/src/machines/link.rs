@@ -1,5 +1,5 @@
-//! The machine's end of a connection: TLS 1.3 to a hub whose authority is pinned, a question and its
-//! answer, and whatever the hub says unasked.
+//! The machine's end of a connection: TLS 1.3 to a hub whose authority is pinned, a question and
+//! its answer, and whatever the hub says unasked.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -124,7 +124,8 @@ fn tls_error(error: impl std::fmt::Display) -> LinkError {
 }
 
 impl Link {
-    /// Connects to the hub whose authority has this SHA-256, and shows a certificate if there is one.
+    /// Connects to the hub whose authority has this SHA-256, and shows a certificate, if there is
+    /// one.
     pub fn connect(
         at: &str,
         authority: Digest,

@@ -1,5 +1,5 @@
-//! Connections of machines: TLS 1.3 always, one question and one answer at a time, and a word unasked
-//! when a machine is removed. Whoever shows no certificate may ask one thing: to join.
+//! Connections of machines: TLS 1.3 always, one question and one answer at a time, and a word
+//! unasked when a machine is removed. Whoever shows no certificate may ask one thing: to join.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! What a machine and its hub say to each other: a length (u32, big-endian) and that many bytes of
-//! JSON, both ways, inside TLS 1.3. The machine asks, the hub answers each question once; unasked the
-//! hub says only [`Answer::Revoked`].
+//! JSON, both ways, inside TLS 1.3. The machine asks, the hub answers each question once; unasked
+//! the hub says only [`Answer::Revoked`].
 //!
 //! Nothing in a message says who sends it: that is in the certificate. What names another machine
 //! than the certificate is refused.

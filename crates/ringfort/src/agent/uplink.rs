@@ -30,7 +30,8 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// The record of this machine, and those of the others, as the executor keeps them.
 pub trait Record {
-    /// A signed head with the size and the checkpoint that belong to it; `None` without an executor.
+    /// A signed head with the size and the checkpoint that belong to it; `None` without an
+    /// executor.
     fn head(&mut self) -> Option<Head>;
     /// Receipts from a number on.
     fn receipts(&mut self, from: u64) -> Option<Vec<String>>;

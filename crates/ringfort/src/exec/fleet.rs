@@ -2,8 +2,8 @@
 //! count for one another (red line RL08).
 //!
 //! Whose records count is a list that an enrolled person signed; a hub only carries it, and what it
-//! carries of a record is held against that machine's own signature. A hub that leaves something out
-//! makes this machine act less alone, not more: every machine of the list must have been heard a
+//! carries of a record is held against that machine's own signature. A hub that leaves something
+//! out makes this machine act less alone, not more: every machine of the list must have been heard a
 //! moment ago.
 
 use hub::machines::limits::CLOCK_SKEW_MS;
@@ -16,7 +16,8 @@ use super::protocol::Reply;
 use super::{Executor, Peer, lock};
 
 impl Executor {
-    /// Signs, for root, that this machine takes a hub with a key. The hub can approve nothing by it.
+    /// Signs, for root, that this machine takes a hub with a key. The hub can approve nothing by
+    /// it.
     pub(super) fn countersign(&self, hub: Digest, key: Digest, peer: Peer) -> Reply {
         if peer.uid != 0 {
             let reason = "a machine joins a hub with the word of root on it";

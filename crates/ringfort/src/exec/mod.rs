@@ -12,6 +12,7 @@
 //! | `book.rs` | the ledger and what is counted from it |
 //! | `keyring.rs` | the keys that may approve |
 //! | `fleet.rs`, `peers.rs` | root's word for a hub; the records of other machines |
+//! | `site.rs` | the site's own policy, and what of ringfort itself no plan may touch |
 //! | `windows.rs` | plans that were approved for later, and start by themselves |
 //!
 //! What is said over the socket is in [`protocol`], its other end is [`client`], notices that wait
@@ -38,6 +39,7 @@ use keyring::Keyring;
 use outbox::Outbox;
 use peers::Peers;
 use protocol::{Consent, FeedTaken, Reply, Request, Standing};
+use site::{own_paths, site_policy};
 use windows::Waiting;
 
 pub(crate) use crate::{outbox, protocol, spawn};
@@ -48,6 +50,7 @@ mod fleet;
 pub mod keyring;
 mod peers;
 pub mod server;
+mod site;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -486,27 +489,6 @@ fn ran(decision: Decision, outcome: act::Outcome) -> Reply {
     }
 }
 
-/// What of ringfort itself no plan may touch.
-fn own_paths(data_dir: &Path) -> Vec<PathBuf> {
-    let mut paths = vec![data_dir.to_path_buf(), PathBuf::from("/etc/ringfort")];
-    paths.extend(std::env::current_exe());
-    paths
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-const SITE_POLICY: &str = "/etc/ringfort/site.cedar";
-
-/// The site's own policy, which can only tighten; absent is fine, unreadable is not.
-fn site_policy() -> Result<Option<String>, Failure> {
-    match std::fs::read_to_string(SITE_POLICY) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let help = "make it readable for root, or remove it";
-            Err(Failure::new(format!("cannot read `{SITE_POLICY}`: {error}"), help))
-        }
-    }
 }

@@ -1,5 +1,5 @@
-//! The records of other machines as this executor follows them: leaf by leaf, each up to a checkpoint
-//! that the machine itself signed. What is kept of them is how far they were followed, and what of
+//! The records of other machines as this executor follows them: leaf by leaf, each up to a
+//! checkpoint that the machine itself signed. What is kept of them is how far they were followed, and what of
 //! the last day counts here.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use spine::{HostId, Receipt, ReceiptKind};
 
 use crate::failure::{Failure, OrHint as _};
 
-/// Receipts of one machine that count here, at most: more than that in a day, and nobody acts alone.
+/// Receipts of one machine that count here, at most: more in a day, and nobody acts alone.
 const RECENT_MAX: usize = 8_192;
 /// How long a receipt may count, milliseconds: rings are counted over a day.
 const RECENT_MS: i64 = 25 * 3_600 * 1_000;
