@@ -135,6 +135,7 @@ fn main() {
         name: "localhost".into(),
         tls: None,
         site: spine::SiteConfig::default(),
+        machines: None,
     };
     fill(&SqliteState::open(&config.state_db).expect("the state opens"));
     let rim = (Arc::new(Fixed) as Arc<_>, Arc::new(Fixed) as Arc<_>);

@@ -131,6 +131,11 @@ pub trait Executor: Send + Sync {
     fn actions(&self) -> Result<Vec<Done>, Away>;
     /// Receipts of the record.
     fn receipts(&self, from: u64, count: u32) -> Result<Receipts, Away>;
+    /// What shows the others how long the record was just now: a signed head (see
+    /// `machines::wire::head_text`) and the checkpoint that belongs to it.
+    fn head(&self) -> Result<(String, String), Away> {
+        Err(Away::NotRunning("no executor says how long its record is".into()))
+    }
     /// Pulls the stop switch.
     fn stop(&self, reason: &str) -> Result<String, Away>;
     /// What is signed to consent to something, such as `resume` or `enrol KEY NAME`.

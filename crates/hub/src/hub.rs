@@ -12,6 +12,7 @@ use crate::db::{Db, Link};
 use crate::executor::{Away, Executor, Standing};
 use crate::jobs::Jobs;
 use crate::limits;
+use crate::machines::{Machines, MachinesConfig};
 use crate::rate::Limiter;
 use crate::role::Role;
 use crate::web::Oops;
@@ -31,6 +32,8 @@ pub struct HubConfig {
     pub tls: Option<Tls>,
     /// What the owner says of the site.
     pub site: SiteConfig,
+    /// Where it listens for machines, if it does.
+    pub machines: Option<MachinesConfig>,
 }
 
 /// The certificate of the page.
@@ -64,6 +67,8 @@ pub struct Hub {
     pub origin: String,
     /// The page's own database.
     pub db: Db,
+    /// Machines that report here.
+    pub machines: Arc<Machines>,
     /// The executor of this machine.
     pub executor: Arc<dyn Executor>,
     /// The time.
@@ -94,7 +99,10 @@ impl Hub {
         (clock, rng): (Arc<dyn Clock>, Arc<dyn Rng>),
     ) -> Result<Self, Oops> {
         let db = Db::open(&config.dir.join("hub.db"))?;
+        let rim = (Arc::clone(&clock), Arc::clone(&rng));
+        let machines = Machines::open(&config.dir, config.machines.clone(), rim)?;
         Ok(Self {
+            machines: Arc::new(machines),
             config,
             origin,
             db,

@@ -10,6 +10,7 @@
 //! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
 //! | [`record`] | the record read over, and checked without believing who sent it |
 //! | [`schedule`] | plans that wait for the maintenance window |
+//! | [`machines`] | machines that report here: joining, certificates, reports, removal |
 //! | [`messages`] | mail, webhook and ntfy out of a durable outbox |
 //! | [`db`] | what the page keeps for itself |
 //! | [`executor`] | the other side: what the page may ask for |
@@ -38,6 +39,7 @@ pub mod hub;
 pub mod jobs;
 pub mod limits;
 pub mod look;
+pub mod machines;
 pub mod messages;
 pub mod metrics;
 pub mod password;

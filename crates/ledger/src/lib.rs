@@ -7,6 +7,7 @@
 //! | [`note`] | signed notes, their signer and verifier keys | c2sp.org/signed-note |
 //! | [`checkpoint`] | the signed statement of size and root | c2sp.org/tlog-checkpoint |
 //! | [`tile`] | tiles and entry bundles, their paths and encoding | c2sp.org/tlog-tiles |
+//! | [`range`] | the perfect subtrees over a log that is followed leaf by leaf | RFC 6962, section 2.1 |
 //! | [`proof`] | inclusion and consistency: made and checked | RFC 6962, 2.1.1 and 2.1.2; RFC 9162, 2.1.3 and 2.1.4 |
 //! | [`log`] | [`Log`], the reading side: every byte it returns was checked up to the signature | |
 //! | [`ledger`] | [`Ledger`], the one writer | |
@@ -38,6 +39,7 @@ pub mod limits;
 pub mod log;
 pub mod note;
 pub mod proof;
+pub mod range;
 pub mod tile;
 pub mod verify;
 
@@ -48,4 +50,5 @@ pub use ledger::{Ledger, OpenReport};
 pub use log::{Leaves, Log};
 pub use note::{Signer, VerifierKey};
 pub use proof::{verify_consistency, verify_inclusion};
+pub use range::Range;
 pub use verify::{VerifyReport, verify_dir};

@@ -38,6 +38,8 @@ pub struct Config {
     pub site: SiteConfig,
     /// The page.
     pub page: PageConfig,
+    /// Machines that report here.
+    pub machines: MachinesConfig,
     /// Feeds, by name: where the owner wants them from. Unlisted feeds come from their official
     /// address.
     pub feeds: BTreeMap<String, FeedConfig>,
@@ -71,6 +73,16 @@ impl Default for PageConfig {
     }
 }
 
+/// Whether and where other machines report to this one's hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MachinesConfig {
+    /// Where it listens for machines, such as `0.0.0.0:7118`; without it, it does not.
+    pub listen: Option<std::net::SocketAddr>,
+    /// How machines reach it, such as `hub.clinic.example:7118`.
+    pub at: Option<String>,
+}
+
 /// The owner's wishes for one feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,6 +104,7 @@ impl Default for Config {
             contacts: Vec::new(),
             site: SiteConfig { fleet_size: 1, ..SiteConfig::default() },
             page: PageConfig::default(),
+            machines: MachinesConfig::default(),
             feeds: BTreeMap::new(),
         }
     }

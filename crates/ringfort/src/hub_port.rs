@@ -133,6 +133,13 @@ impl Executor for Port {
         }
     }
 
+    fn head(&self) -> Result<(String, String), Away> {
+        match self.ask(&Request::Head)? {
+            Reply::Head { note, checkpoint, .. } => Ok((note, checkpoint)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     fn stop(&self, reason: &str) -> Result<String, Away> {
         match self.ask(&Request::Stop { reason: reason.to_owned() })? {
             Reply::Done { text } => Ok(text),

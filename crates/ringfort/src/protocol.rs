@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 
+use hub::machines::wire::{Fleet, Have, Part};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use spine::{
@@ -88,6 +89,26 @@ pub enum Request {
         passkey: Option<PasskeyRecord>,
         /// For all but the first key: the consent of an enrolled key.
         consent: Option<Consent>,
+    },
+    /// Sign that this machine takes a hub, with a key of its own. Only root may ask.
+    Countersign {
+        /// SHA-256 of the certificate of the hub's authority.
+        hub: Digest,
+        /// SHA-256 of the key's subject public key info (DER).
+        key: Digest,
+    },
+    /// How long the record is now, signed.
+    Head,
+    /// Take in which machines count for one another. It counts by a person's signature.
+    Fleet {
+        /// The signed list.
+        fleet: Box<Fleet>,
+    },
+    /// Take in parts of the records of other machines, and say how far they are known. They count
+    /// by those machines' own signatures.
+    Peers {
+        /// The parts; none only asks.
+        parts: Vec<Part>,
     },
     /// Pull the kill switch. Anybody who reaches the socket may.
     Stop {
@@ -208,7 +229,28 @@ pub enum Reply {
         /// The receipts that were asked for, each the leaf's own bytes.
         leaves: Vec<String>,
     },
-    /// To `Enrol`, `Stop`, `Resume`, `Withdraw` and `Feeds`.
+    /// To `Countersign`.
+    Countersigned {
+        /// The signed note.
+        note: String,
+    },
+    /// To `Head`.
+    Head {
+        /// The signed note.
+        note: String,
+        /// Receipts in the record.
+        size: u64,
+        /// The checkpoint over them.
+        checkpoint: String,
+    },
+    /// To `Peers`.
+    Peers {
+        /// How far the records of the machines that count are known.
+        have: Vec<Have>,
+        /// When the list of machines that counts was signed, milliseconds since the Unix epoch.
+        fleet_ms: Option<i64>,
+    },
+    /// To `Enrol`, `Stop`, `Resume`, `Withdraw`, `Fleet` and `Feeds`.
     Done {
         /// What was done, in plain words.
         text: String,

@@ -4,6 +4,7 @@
 pub mod assets;
 pub mod chart;
 pub mod foreign;
+pub mod joined;
 pub mod layout;
 pub mod parts;
 pub mod plan;

@@ -117,7 +117,7 @@ pub fn receipt(kind: &str) -> &'static str {
         "outcome" => "how an action ended",
         "lease_lapsed" => "a containment ended by itself",
         "recovery" => "something unfinished was taken up after a restart",
-        "key" => "a key was enrolled",
+        "key" => "a key, a hub or a list of machines was taken in",
         "kill_switch" => "the stop switch",
         "settings" => "settings changed",
         "feed" => "a feed was taken in",

@@ -6,11 +6,11 @@ use spine::HostId;
 use store::{HostRecord, Overview as _, State as _};
 
 use super::machines::{doubts, health};
-use super::{Ask, Oops, Page, View};
+use super::{Act, Ask, Next, Oops, Page, View};
 use crate::class;
 use crate::look::foreign::{Foreign, plain};
-use crate::look::parts;
 use crate::look::words::count;
+use crate::look::{joined, parts};
 use crate::role::Role;
 
 /// The page.
@@ -20,7 +20,10 @@ pub const PAGE: Page = Page {
     nav: None,
     sees: Some(Role::Viewer),
     view,
-    acts: &[],
+    acts: &[
+        Act { path: "/machines/{id}/remove", needs: Some(Role::Admin), run: remove },
+        Act { path: "/machines/{id}/token", needs: Some(Role::Admin), run: token },
+    ],
 };
 
 /// Listening sockets that are shown.
@@ -35,7 +38,8 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             state.get_doc("live", &id.to_string())?.unwrap_or_default(),
         ))
     })?;
-    let host = host.ok_or(Oops::NotFound("machine"))?;
+    let standing = joined::standing(ask, id)?;
+    let Some(host) = host else { return not_scanned(ask, id, standing) };
     let body = html! {
         p.crumbs { a href="/machines" { "Machines" } }
         h1 { (Foreign(&host.name)) }
@@ -47,8 +51,41 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             ul.rows { @for case in &cases { (parts::case_row(case, None, ask.now_ms)) } }
         }
         section { h2 { "What takes connections" } (listeners(&live)) }
+        @if let Some(standing) = &standing { (standing) }
     };
     Ok(View::new(plain(&host.name), body))
+}
+
+/// A machine that joined and was not scanned yet.
+fn not_scanned(ask: &Ask<'_>, id: HostId, standing: Option<Markup>) -> Result<View, Oops> {
+    let machine = ask.hub.machines.db.machine(id)?.ok_or(Oops::NotFound("machine"))?;
+    let body = html! {
+        p.crumbs { a href="/machines" { "Machines" } }
+        h1 { (Foreign(&machine.name)) }
+        p.lead { (parts::tag("unknown", "not scanned yet")) }
+        @if let Some(standing) = &standing { (standing) }
+    };
+    Ok(View::new(plain(&machine.name), body))
+}
+
+fn remove(ask: &Ask<'_>) -> Result<Next, Oops> {
+    let id: HostId = ask.id("id", "machine")?;
+    let why = format!("by {}", ask.viewer()?.name);
+    let removed = ask.hub.machines.remove(id, &why);
+    if !removed.map_err(|error| Oops::Internal(error.to_string()))? {
+        return Err(Oops::NotFound("machine that joined"));
+    }
+    let short: String = id.to_string().chars().take(12).collect();
+    ask.note(&format!("removed machine {short}"))?;
+    Ok(Next::See(format!("/machines/{id}")))
+}
+
+fn token(ask: &Ask<'_>) -> Result<Next, Oops> {
+    let id: HostId = ask.id("id", "machine")?;
+    ask.hub.machines.db.machine(id)?.ok_or(Oops::NotFound("machine that joined"))?;
+    let token = ask.hub.machines.token(&ask.viewer()?.name, Some(id))?;
+    ask.note("made a token for a machine to join again")?;
+    Ok(Next::Show(View::new("A token", joined::token(&token.to_string(), true))))
 }
 
 fn facts(ask: &Ask<'_>, host: &HostRecord, live: &Value) -> Markup {

@@ -4,11 +4,12 @@ use maud::{Markup, html};
 use serde_json::Value;
 use store::{HostRecord, Overview as _};
 
-use super::{Ask, Oops, Page, View};
+use super::{Act, Ask, Next, Oops, Page, View};
 use crate::limits::{self, PAGE_ITEMS};
 use crate::look::foreign::Short;
-use crate::look::parts;
 use crate::look::words::count;
+use crate::look::{joined, parts};
+use crate::machines::db::Machine;
 use crate::role::Role;
 
 /// The page.
@@ -18,11 +19,22 @@ pub const PAGE: Page = Page {
     nav: Some(3),
     sees: Some(Role::Viewer),
     view,
-    acts: &[],
+    acts: &[Act { path: "/machines/token", needs: Some(Role::Admin), run: token }],
 };
 
+/// Machines that joined and were not scanned yet that are shown.
+const NEW_SHOWN: usize = 64;
+/// Machines that do not answer that are shown.
+const LOST_SHOWN: u32 = 200;
+
 fn view(ask: &Ask<'_>) -> Result<View, Oops> {
-    let silent = ask.query.get("show").is_some_and(|show| show == "silent");
+    let show = ask.query.get("show").map_or("", String::as_str);
+    if show == "refused" {
+        let rows = ask.hub.machines.db.refusals(PAGE_ITEMS)?;
+        let body = html! { (head(show)) (joined::refusals(ask, &rows)) };
+        return Ok(View::new("Turned away", body));
+    }
+    let silent = show == "silent";
     let silent_before_ms = ask.now_ms - limits::SILENT_MS;
     let from = ask.from();
     let rows = ask.hub.state(|state| {
@@ -33,13 +45,22 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             .map(|host| Ok((state.open_of_host(host.host)?, host)))
             .collect::<Result<Vec<_>, _>>()
     })?;
+    let apart = if from > 0 {
+        Vec::new()
+    } else if silent {
+        ask.hub.machines.db.lost(ask.now_ms, LOST_SHOWN)?
+    } else {
+        not_scanned(ask)?
+    };
     let body = html! {
-        h1 { "Machines" }
-        nav.tabs aria-label="Which machines" {
-            a href="/machines" aria-current=[(!silent).then_some("page")] { "All" }
-            a href="/machines?show=silent" aria-current=[silent.then_some("page")] { "Not reporting" }
+        (head(show))
+        @if !silent { (joined::add(ask)) }
+        @if !apart.is_empty() {
+            h2 { @if silent { "Joined, and not answering" } @else { "Joined, not scanned yet" } }
+            ul.rows { @for machine in &apart { (joined::row(ask, machine)) } }
+            @if silent && !rows.is_empty() { h2 { "Not looked at for more than a day" } }
         }
-        @if rows.is_empty() {
+        @if rows.is_empty() && apart.is_empty() {
             p.empty { @if silent { "Every machine reports." } @else { "No machine was looked at yet." } }
         }
         ul.rows { @for (open, host) in &rows { (row(ask, host, open.iter().sum())) } }
@@ -47,6 +68,40 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             PAGE_ITEMS))
     };
     Ok(View::new("Machines", body))
+}
+
+fn head(show: &str) -> Markup {
+    let tab = |name: &str, href: &str, text: &str| {
+        html! { a href=(href) aria-current=[(show == name).then_some("page")] { (text) } }
+    };
+    html! {
+        h1 { "Machines" }
+        nav.tabs aria-label="Which machines" {
+            (tab("", "/machines", "All"))
+            (tab("silent", "/machines?show=silent", "Not reporting"))
+            (tab("refused", "/machines?show=refused", "Turned away"))
+        }
+    }
+}
+
+/// Machines that joined and of which no scan is here.
+fn not_scanned(ask: &Ask<'_>) -> Result<Vec<Machine>, Oops> {
+    let joined = ask.hub.machines.db.newest(NEW_SHOWN)?;
+    ask.hub.state(|state| {
+        let mut found = Vec::new();
+        for machine in joined {
+            if state.host(machine.host)?.is_none() {
+                found.push(machine);
+            }
+        }
+        Ok(found)
+    })
+}
+
+fn token(ask: &Ask<'_>) -> Result<Next, Oops> {
+    let token = ask.hub.machines.token(&ask.viewer()?.name, None)?;
+    ask.note("made a token for a machine to join")?;
+    Ok(Next::Show(View::new("A token", joined::token(&token.to_string(), false))))
 }
 
 fn row(ask: &Ask<'_>, host: &HostRecord, open: u64) -> Markup {

@@ -97,13 +97,23 @@ fn entry(ask: &Ask<'_>, index: u64, receipt: &Receipt) -> Markup {
                 ReceiptKind::KillSwitch => p {
                     @if receipt.body.get("on") == Some(&Value::Bool(true)) { "pulled: " }
                     @else { "released by " } (Foreign(text("reason"))) (Foreign(text("person"))) },
-                ReceiptKind::Key => p { "of " (Foreign(receipt.body.get("enrolled")
-                    .and_then(|key| key.get("person")).and_then(Value::as_str)
-                    .unwrap_or("somebody"))) },
+                ReceiptKind::Key => p { (key(receipt)) },
                 _ => {}
             }
             @if let Some(plan) = receipt.plan { p.row-meta { "plan " code { (plan.short()) } } }
         }
+    }
+}
+
+/// Whose key was taken in, or which hub or list of machines.
+fn key(receipt: &Receipt) -> Markup {
+    let text = |name: &str| receipt.body.get(name).and_then(Value::as_str).unwrap_or("somebody");
+    let enrolled = receipt.body.get("enrolled").and_then(|key| key.get("person"));
+    html! {
+        @if let Some(person) = enrolled.and_then(Value::as_str) { "of " (Foreign(person)) }
+        @else if receipt.body.contains_key("hub") { "this machine joined hub " code { (Foreign(text("hub"))) } }
+        @else if receipt.body.contains_key("fleet") {
+            "the machines that count for one another, signed by " (Foreign(text("person"))) }
     }
 }
 

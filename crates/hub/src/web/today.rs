@@ -47,7 +47,7 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
                 (running(ask))
             }
             aside aria-label="How things stand" {
-                (coverage(&counts))
+                (coverage(&counts, ask.hub.machines.db.lost_count(ask.now_ms)?))
                 h2 { "New cases, last 30 days" }
                 (chart::bars(&format!("{} new cases in 30 days",
                     bars.iter().map(|(_, n)| n).sum::<u64>()), &bars))
@@ -111,7 +111,8 @@ fn running(ask: &Ask<'_>) -> Markup {
     }
 }
 
-fn coverage(counts: &Counts) -> Markup {
+/// How machines stand; `lost` of those that joined do not answer now.
+fn coverage(counts: &Counts, lost: u64) -> Markup {
     let good = counts
         .machines
         .saturating_sub(counts.machines_silent)
@@ -127,8 +128,11 @@ fn coverage(counts: &Counts) -> Markup {
                 ("now", "not reporting", counts.machines_silent),
             ],
         ))
+        @if lost > 0 {
+            p { (count(lost, "machine that joined does", "machines that joined do")) " not answer now." }
+        }
         p { a href="/machines" { "All machines" }
-            @if counts.machines_silent > 0 {
+            @if counts.machines_silent + lost > 0 {
                 " · " a href="/machines?show=silent" { "Not reporting" }
             }
         }

@@ -220,6 +220,7 @@ pub fn open(dir: &Path) -> (Arc<Hub>, Arc<Fake>, Arc<Time>) {
         name: "localhost".into(),
         tls: None,
         site: spine::SiteConfig::default(),
+        machines: None,
     };
     let fake = Arc::new(Fake::default());
     let time = Arc::new(Time(AtomicI64::new(NOW_MS)));

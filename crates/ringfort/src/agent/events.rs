@@ -216,6 +216,11 @@ impl Recorder {
         Ok(())
     }
 
+    /// The last number of the log; a crash cannot take it back.
+    pub fn last_seq(&self) -> u64 {
+        self.seen.seq
+    }
+
     /// Writes down that ringfort ends by itself.
     pub fn stop(&mut self) -> Result<(), Failure> {
         self.record(vec![What::Stopped])

@@ -10,6 +10,8 @@
 //! | `patching.rs` | from cases to a plan that was tried |
 //! | `executor.rs` | asking the executor for looks |
 //! | `events.rs` | what changes here, as events in the event log |
+//! | `join.rs`, `join_hub.rs` | joining a hub, and what the hub's machine does for it |
+//! | `spool.rs`, `uplink.rs`, `uplink_record.rs` | what waits for the hub, and the way there |
 
 pub mod advisories;
 pub mod cases;
@@ -19,10 +21,19 @@ pub mod detecting;
 pub mod events;
 pub mod executor;
 pub mod inventory;
+pub mod join;
+pub mod join_hub;
 pub mod live;
 pub mod logs;
 pub mod patching;
 pub mod scan;
 pub mod session;
+pub mod spool;
+pub mod uplink;
+#[cfg(test)]
+mod uplink_kill_tests;
+pub mod uplink_record;
+#[cfg(test)]
+mod uplink_tests;
 pub mod vetting;
 pub mod worker;

@@ -1,21 +1,36 @@
 //! The agent: scans at intervals, keeps the cases, writes down what changes, asks the executor for
-//! looks.
+//! looks, and reports to the hub that this machine joined.
 //!
-//! It scans again at once when the package database changed. Started by `ringfort up`, as an
-//! unprivileged user where that is root. It decides nothing and changes nothing.
+//! `ringfort up` starts it, as an unprivileged user where that is root. It scans again at once when
+//! the package database changed. It decides nothing and changes nothing.
+//!
+//! `ringfort agent join` joins a hub on another machine: make a token on the hub's page under
+//! Machines, run this as root, paste the token. A token works once, for 15 minutes, and says which
+//! hub it is of, so that nobody can step in between. The machine makes its own key, which never
+//! leaves it. `ringfort agent status` says which hub this machine reports to, and
+//! `ringfort agent leave` ends it.
+//!
+//! A hub sees and proposes. What may be done on this machine, the machine's own list of keys says:
+//! no hub can approve for it.
+//!
+//! On the hub's machine, `ringfort agent token` prints a token without the page, and
+//! `ringfort agent fleet` lets you sign which machines count one another's actions.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
-use spine::Clock as _;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use spine::{Clock as _, HostId};
 
 use crate::agent::detecting::relay;
-use crate::agent::events::Recorder;
+use crate::agent::events::{Recorder, events_dir};
 use crate::agent::live::LiveFacts;
 use crate::agent::session::{Session, Wanted, live_file, open_state};
-use crate::agent::worker;
+use crate::agent::uplink::Uplink;
+use crate::agent::uplink_record::OverSocket;
+use crate::agent::{join, join_hub, spool, worker};
 use crate::cli_support::case_line;
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
@@ -26,8 +41,8 @@ use crate::verbs::Verb;
 /// The verb.
 pub const VERB: Verb = Verb {
     name: "agent",
-    about: "Scan at intervals (started by `ringfort up`)",
-    hidden: true,
+    about: "Join a hub, or leave it (without more: scan, as `ringfort up` starts it)",
+    hidden: false,
     args,
     run,
 };
@@ -43,16 +58,68 @@ const PAUSE: Duration = Duration::from_secs(15);
 const LIVE_PAUSE: Duration = Duration::from_secs(300);
 
 fn args(command: Command) -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
     command
-        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
+        .arg(flag("once", "Scan once, then end"))
+        .subcommand(
+            Command::new("join")
+                .about("Join a hub with a pasted token")
+                .arg(
+                    Arg::new("token-file")
+                        .long("token-file")
+                        .value_name("FILE")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("Read the token from this file in place of standard input"),
+                )
+                .arg(flag("again", "Join although this machine has joined before")),
+        )
+        .subcommand(Command::new("status").about("Say which hub this machine reports to"))
+        .subcommand(Command::new("leave").about("Report to the hub no longer"))
+        .subcommand(
+            Command::new("token").about("On the hub's machine: print a token to join with").arg(
+                Arg::new("for")
+                    .long("for")
+                    .value_name("MACHINE")
+                    .value_parser(value_parser!(HostId))
+                    .help("Only for this machine, which is enrolled already"),
+            ),
+        )
+        .subcommand(
+            Command::new("fleet")
+                .about("On the hub's machine: sign which machines count for one another")
+                .arg(flag("yes", "Do not ask")),
+        )
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
+    match matches.subcommand() {
+        Some(("join", sub)) => {
+            let file = sub.get_one::<PathBuf>("token-file");
+            let token = join::read_token(file.map(PathBuf::as_path), context)?;
+            join::join(context, &token, sub.get_flag("again"))
+        }
+        Some(("status", _)) => join::status(context),
+        Some(("leave", _)) => join::leave(context),
+        Some(("token", sub)) => join_hub::token(context, sub.get_one::<HostId>("for").copied()),
+        Some(("fleet", sub)) => join_hub::fleet(context, sub.get_flag("yes")),
+        _ => look(matches, context),
+    }
+}
+
+/// Scans until it is ended.
+fn look(matches: &ArgMatches, context: &Context) -> Outcome {
     end_with_parent()?;
     let rim = (Arc::new(SystemClock) as Arc<_>, Arc::new(OsRng) as Arc<_>);
-    let mut events = Recorder::open(&context.config, host::host_id(), rim)
+    let events = Recorder::open(&context.config, host::host_id(), rim)
         .map_err(|failure| tell_failure(context, &failure))
         .ok();
+    let durable = Arc::new(AtomicU64::new(events.as_ref().map_or(0, Recorder::last_seq)));
+    if !matches.get_flag("once") {
+        report(context, Arc::clone(&durable));
+    }
+    let mut events = Events { recorder: events, durable };
     loop {
         let database = changed_at(DATABASE);
         let scanned = scan(context, &mut events);
@@ -70,7 +137,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
 
 /// Waits for the next scan: until its time, or until the package database changed and has come to
 /// rest. Meanwhile it writes down what changes among listening sockets.
-fn wait(context: &Context, events: &mut Option<Recorder>, scanned: Option<SystemTime>) {
+fn wait(context: &Context, events: &mut Events, scanned: Option<SystemTime>) {
     let begun = Instant::now();
     let interval = Duration::from_secs(context.config.scan_interval_s.max(60));
     let live = live_file(&context.config.data_dir);
@@ -126,15 +193,54 @@ fn changed_at(path: impl AsRef<Path>) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|meta| meta.modified()).ok()
 }
 
+/// The events of this machine, and how far they are durable.
+struct Events {
+    recorder: Option<Recorder>,
+    durable: Arc<AtomicU64>,
+}
+
+/// Reports to the hub that this machine joined, now or later, in a thread of its own.
+fn report(context: &Context, durable: Arc<AtomicU64>) {
+    let data_dir = &context.config.data_dir;
+    let uplink = Uplink {
+        events_dir: events_dir(data_dir),
+        durable,
+        scan_file: spool::scan_file(data_dir),
+        joined_file: join::joined_file(data_dir),
+        clock: Arc::new(SystemClock),
+        rng: Arc::new(OsRng),
+    };
+    let quiet = context.heard_by(Arc::new(|_| ()));
+    std::thread::spawn(move || {
+        let say = |text: &str| quiet.warn(inert(text));
+        uplink.run(&mut OverSocket::new(&quiet), &say, &|| true);
+    });
+}
+
+/// Lets what the scan found wait for the hub.
+fn keep_for_hub(context: &Context, host: HostId) {
+    let data_dir = &context.config.data_dir;
+    let kept =
+        open_state(data_dir).and_then(|state| spool::snapshot(&state, host)).and_then(|scan| {
+            let path = spool::scan_file(data_dir);
+            scan.map_or(Ok(()), |scan| spool::put_scan(&path, scan, SystemClock.now_ms()))
+        });
+    if let Err(failure) = kept {
+        tell_failure(context, &failure);
+    }
+}
+
 /// Writes events down; what cannot be written is said, and the agent goes on.
 fn record(
     context: &Context,
-    events: &mut Option<Recorder>,
+    events: &mut Events,
     what: impl FnOnce(&mut Recorder) -> Result<(), Failure>,
 ) {
-    if let Some(Err(failure)) = events.as_mut().map(what) {
+    let Some(recorder) = events.recorder.as_mut() else { return };
+    if let Err(failure) = what(recorder) {
         tell_failure(context, &failure);
     }
+    events.durable.store(recorder.last_seq(), Ordering::SeqCst);
 }
 
 fn tell_failure(context: &Context, failure: &Failure) {
@@ -142,12 +248,15 @@ fn tell_failure(context: &Context, failure: &Failure) {
 }
 
 /// Writes down what a scan saw.
-fn record_scan(context: &Context, events: &mut Option<Recorder>, session: &Session<'_>) {
+fn record_scan(context: &Context, events: &mut Events, session: &Session<'_>) {
     record(context, events, |events| {
         let found = session.scan.inventory.packages.iter();
         events.packages(found.map(|found| found.package.clone()))?;
         session.scan.live.as_ref().map_or(Ok(()), |facts| events.live(facts))
     });
+    if join::joined_file(&context.config.data_dir).exists() {
+        keep_for_hub(context, session.host);
+    }
 }
 
 /// A process of `ringfort up` ends when `ringfort up` does.
@@ -156,7 +265,7 @@ pub fn end_with_parent() -> Result<(), Failure> {
         .or_hint("cannot bind this process to its parent", "start it with `ringfort up`")
 }
 
-fn scan(context: &Context, events: &mut Option<Recorder>) -> Result<(), Failure> {
+fn scan(context: &Context, events: &mut Events) -> Result<(), Failure> {
     let wanted = |offline| Wanted { paths: Vec::new(), distribution: true, offline };
     // What is already here is shown at once; fresh metadata and changelogs come after.
     let mut session = Session::run(context, Path::new("/"), &wanted(true))?;
@@ -207,6 +316,11 @@ mod tests {
     #[test]
     fn it_can_run_once() {
         let command = super::args(Command::new("agent"));
-        assert!(command.try_get_matches_from(["agent", "--once"]).unwrap().get_flag("once"));
+        let matches = command.clone().try_get_matches_from(["agent", "--once"]).unwrap();
+        assert!(matches.get_flag("once"));
+        assert!(command.clone().try_get_matches_from(["agent", "join"]).is_ok());
+        // A token on the command line could be read by everybody on the machine.
+        let with = ["agent", "join", "ringfort-join-1.abc"];
+        assert!(command.try_get_matches_from(with).is_err());
     }
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use hub::machines::MachinesConfig;
 use hub::{Hub, HubConfig, Tls};
 
 use crate::agent::session::{agent_dir, give_to_agent, open_state};
@@ -91,7 +92,49 @@ fn config(matches: &ArgMatches, context: &Context) -> Result<HubConfig, Failure>
         name: name.to_ascii_lowercase(),
         tls,
         site: context.config.site.clone(),
+        machines: listening(context)?,
     })
+}
+
+/// Where the hub listens for machines, if the owner wants it to.
+pub fn listening(context: &Context) -> Result<Option<MachinesConfig>, Failure> {
+    let set = &context.config.machines;
+    let Some(listen) = set.listen else { return Ok(None) };
+    let named = &context.config.page.name;
+    let at = match &set.at {
+        Some(at) => at.clone(),
+        None if listen.ip().is_loopback() => listen.to_string(),
+        None if named != "localhost" => format!("{named}:{}", listen.port()),
+        None => {
+            return Err(Failure::usage(
+                "the hub listens for machines, but how they reach it is not said",
+                "set `at` in `[machines]`, such as `at = \"hub.clinic.example:7118\"`",
+            ));
+        }
+    };
+    Ok(Some(MachinesConfig { listen, at }))
+}
+
+/// Serves machines beside the page, if the owner wants it.
+async fn serve_machines(hub: &Arc<Hub>, context: &Context) -> Result<(), Failure> {
+    let Some(set) = &hub.config.machines else { return Ok(()) };
+    let help = "another program may listen there; change `listen` in `[machines]`";
+    let doing = format!("cannot listen for machines on {}", set.listen);
+    let listener = tokio::net::TcpListener::bind(set.listen).await.or_hint(doing, help)?;
+    let log = store::EventLogConfig {
+        retention_bytes_max: context.config.events_bytes_max,
+        retention_days_max: context.config.events_days_max,
+        ..store::EventLogConfig::default()
+    };
+    let service = hub::machines::serve::Service::open(Arc::clone(hub), log)
+        .or_hint("machines cannot be served", "check the disk; is another hub running here?")?;
+    context.print(format!("machines join at {} (listening on {})", set.at, set.listen));
+    tokio::spawn(async move {
+        if let Err(error) = service.serve(listener).await {
+            tracing::error!(%error, "machines are served no longer");
+        }
+    });
+    Ok(())
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
@@ -118,6 +161,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         let link = hub.sign_in_link().or_hint("no link can be made", "check the disk")?;
         context.print(format!("sign in once, within half an hour: {link}"));
         hub::messages::start(Arc::clone(&hub));
+        serve_machines(&hub, context).await?;
         hub::server::serve(hub, listener).await.or_hint("the page ended", help)
     })?;
     Ok(Exit::Done)
@@ -130,7 +174,8 @@ fn open(config: HubConfig, origin: String, context: &Context) -> Result<Arc<Hub>
     let hub = Hub::open(config, origin.clone(), port, rim)
         .or_hint("the page's database does not open", "check the disk")?;
     std::fs::write(dir.join("origin"), &origin).or_hint("cannot write", "check the disk")?;
-    for name in ["hub.db", "hub.db-wal", "hub.db-shm", "origin"] {
+    let machines = ["machines.db", "machines.db-wal", "machines.db-shm"];
+    for name in ["hub.db", "hub.db-wal", "hub.db-shm", "origin"].into_iter().chain(machines) {
         give_to_agent(&dir.join(name)).or_hint("the page cannot have its own files", "")?;
     }
     Ok(Arc::new(hub))

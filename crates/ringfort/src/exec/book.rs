@@ -28,6 +28,7 @@ const HEALTH_MS: u64 = 1_000;
 /// The ledger with everything that is counted from it.
 pub struct Book {
     ledger: Ledger,
+    signer: Signer,
     key: String,
     counted: Counted,
     /// When the disk last proved that it takes receipts, monotonic milliseconds.
@@ -98,7 +99,7 @@ impl Book {
         let signer = signer(&*files, dir, host, &*rng)?;
         let signer_key = signer.verifier().clone();
         let help = "run `ringfort verify`; if the record was tampered with, restore a backup";
-        let (ledger, report) = Ledger::open(files, &dir.join("ledger"), signer)
+        let (ledger, report) = Ledger::open(files, &dir.join("ledger"), signer.clone())
             .or_hint("the record does not open", help)?;
         let key = signer_key.to_string();
         StdFiles
@@ -111,7 +112,7 @@ impl Book {
                 serde_json::from_slice(&leaf).or_hint("a receipt does not read", help)?;
             counted.observe(&receipt);
         }
-        let mut book = Self { ledger, key, counted, healthy: None, host, clock, rng };
+        let mut book = Self { ledger, signer, key, counted, healthy: None, host, clock, rng };
         if book.ledger.size() == 0 {
             let body = serde_json::json!({ "program": env!("CARGO_PKG_VERSION") });
             book.write(ReceiptKind::Genesis, None, None, body)
@@ -224,6 +225,21 @@ impl Book {
     /// Receipts in the ledger.
     pub fn size(&self) -> u64 {
         self.ledger.size()
+    }
+
+    /// The signed checkpoint over all of it.
+    pub fn checkpoint(&self) -> String {
+        self.ledger.checkpoint()
+    }
+
+    /// A signed note of a text that is no checkpoint: its first line says what it is.
+    pub fn sign(&self, text: &str) -> String {
+        self.signer.sign(text)
+    }
+
+    /// Counts a receipt of another machine, whose record was checked up to it.
+    pub fn observe_peer(&mut self, receipt: &Receipt) {
+        self.counted.history.observe_peer(self.host, receipt);
     }
 
     /// The key that verifies the ledger.

@@ -7,7 +7,7 @@ use durable::{Files, StdFiles};
 use ed25519_dalek::{Signature, VerifyingKey};
 use norms::PublicKey;
 use sha2::{Digest as _, Sha256};
-use spine::HostId;
+use spine::{HostId, KeyId};
 
 use crate::failure::{Failure, OrHint as _};
 use crate::keys::key_id;
@@ -97,6 +97,18 @@ impl Keyring {
             Ok(key.person.clone())
         } else {
             Err("the consent's signature does not verify".into())
+        }
+    }
+
+    /// The person whose enrolled Ed25519 key signed these bytes.
+    pub fn signed(&self, key: KeyId, bytes: &[u8], signature: &str) -> Result<String, String> {
+        let enrolled = self.keys.iter().find(|enrolled| enrolled.id == key);
+        let enrolled = enrolled.ok_or("it is signed by a key that is not enrolled here")?;
+        match public_key(&enrolled.public, enrolled.passkey.as_ref()) {
+            Some(PublicKey::Ed25519(public)) if ed25519_holds(&public, bytes, signature) => {
+                Ok(enrolled.person.clone())
+            }
+            _ => Err("its signature does not verify".into()),
         }
     }
 

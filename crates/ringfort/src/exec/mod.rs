@@ -11,6 +11,8 @@
 //! | `mod.rs` | what is done with each request |
 //! | `book.rs` | the ledger and what is counted from it |
 //! | `keyring.rs` | the keys that may approve |
+//! | `fleet.rs`, `peers.rs` | root's word for a hub; the records of other machines |
+//! | `site.rs` | the site's own policy, and what of ringfort itself no plan may touch |
 //! | `windows.rs` | plans that were approved for later, and start by themselves |
 //!
 //! What is said over the socket is in [`protocol`], its other end is [`client`], notices that wait
@@ -35,15 +37,20 @@ use crate::failure::{Failure, OrHint as _};
 use book::{Book, Recorder, SharedBook};
 use keyring::Keyring;
 use outbox::Outbox;
+use peers::Peers;
 use protocol::{Consent, FeedTaken, Reply, Request, Standing};
+use site::{own_paths, site_policy};
 use windows::Waiting;
 
 pub(crate) use crate::{outbox, protocol, spawn};
 
 pub mod book;
 pub mod evidence;
+mod fleet;
 pub mod keyring;
+mod peers;
 pub mod server;
+mod site;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -69,6 +76,7 @@ pub struct Executor {
     contacts: Vec<String>,
     outbox: Outbox,
     waiting: Mutex<Waiting>,
+    peers: Mutex<Peers>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
 }
@@ -124,6 +132,10 @@ impl Executor {
             "check the disk and its permissions",
         )?;
         let waiting = Mutex::new(Waiting::open(&dir, &mut warnings)?);
+        let (peers, counted) = Peers::open(&dir, host)?;
+        for receipt in &counted {
+            book.lock().observe_peer(receipt);
+        }
         let executor = Self {
             dir,
             host,
@@ -137,6 +149,7 @@ impl Executor {
             contacts: config.contacts,
             outbox,
             waiting,
+            peers: Mutex::new(peers),
             clock,
             rng,
         };
@@ -170,6 +183,10 @@ impl Executor {
                 let wanted = keyring::Wanted { public: &public, person: &person, passkey };
                 self.enrol(wanted, consent.as_ref(), peer)
             }
+            Request::Countersign { hub, key } => self.countersign(hub, key, peer),
+            Request::Head => self.head(),
+            Request::Fleet { fleet } => self.set_fleet(&fleet, peer),
+            Request::Peers { parts } => self.take_peers(&parts, peer),
             Request::Stop { reason } => self.stop(&reason, peer),
             Request::Resume { consent } => self.resume(&consent, peer),
         }
@@ -297,10 +314,11 @@ impl Executor {
         )
     }
 
-    /// This host counts only what it did itself. On a site of several machines somebody else must
-    /// count over all of them; until one is heard, no machine acts alone (red lines RL08, RL13).
+    /// On a site of several machines each counts over the records of all of them; unless all were
+    /// heard a moment ago, no machine acts alone (red lines RL08, RL13).
     fn hub(&self) -> HubContact {
-        if self.site.fleet_size > 1 { HubContact::Never } else { HubContact::NoHub }
+        let fleet_size = self.site.fleet_size;
+        if fleet_size > 1 { lock(&self.peers).contact(fleet_size) } else { HubContact::NoHub }
     }
 
     /// What the owner enrolled here: this machine, and a root on its disks that belongs to root.
@@ -471,27 +489,6 @@ fn ran(decision: Decision, outcome: act::Outcome) -> Reply {
     }
 }
 
-/// What of ringfort itself no plan may touch.
-fn own_paths(data_dir: &Path) -> Vec<PathBuf> {
-    let mut paths = vec![data_dir.to_path_buf(), PathBuf::from("/etc/ringfort")];
-    paths.extend(std::env::current_exe());
-    paths
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-const SITE_POLICY: &str = "/etc/ringfort/site.cedar";
-
-/// The site's own policy, which can only tighten; absent is fine, unreadable is not.
-fn site_policy() -> Result<Option<String>, Failure> {
-    match std::fs::read_to_string(SITE_POLICY) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let help = "make it readable for root, or remove it";
-            Err(Failure::new(format!("cannot read `{SITE_POLICY}`: {error}"), help))
-        }
-    }
 }

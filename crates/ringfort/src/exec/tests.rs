@@ -17,6 +17,8 @@ use super::{Executor, Peer};
 use crate::keys::{self, Signer};
 use crate::rim::OsRng;
 
+mod fleet;
+
 const ROOT: Peer = Peer { uid: 0 };
 const START_MS: i64 = 1_800_000_000_000;
 const MINUTE_MS: i64 = 60_000;
