@@ -9,6 +9,7 @@
 //! | [`api`], [`metrics`] | the same actions for programs |
 //! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
 //! | [`record`] | the record read over, and checked without believing who sent it |
+//! | [`guard`] | a proxy between applications and the models that they ask |
 //! | [`schedule`] | plans that wait for the maintenance window |
 //! | [`messages`] | mail, webhook and ntfy out of a durable outbox |
 //! | [`db`] | what the page keeps for itself |
@@ -34,6 +35,7 @@ pub mod class;
 pub mod db;
 pub mod executor;
 pub mod gate;
+pub mod guard;
 pub mod hub;
 pub mod jobs;
 pub mod limits;

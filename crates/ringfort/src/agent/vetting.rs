@@ -11,9 +11,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use vet::bom::card::{CARD_BYTES_MAX, Card};
 use vet::bytes::FileBytes;
 use vet::deps::Package;
+use vet::fact::Fact;
 use vet::provenance::check::Checked;
 use vet::provenance::drift::{Drift, drift};
 use vet::{Finding, Report, Severity, Verdict};
@@ -59,6 +61,9 @@ pub struct VetResult {
     /// What the model's card says.
     #[serde(default)]
     pub card: Card,
+    /// SHA-256 of the chat templates that were found, in their order.
+    #[serde(default)]
+    pub templates: Vec<String>,
     /// The packages that its lists name.
     #[serde(default)]
     pub packages: Vec<Package>,
@@ -104,6 +109,14 @@ fn inventory(path: &Path, result: &mut VetResult) {
         _ => {}
     }
     result.packages.extend(around::packages(path).unwrap_or_default());
+    if let Ok(bytes) = std::fs::File::open(path).and_then(FileBytes::new) {
+        let facts = vet::reader::read(&path.display().to_string(), &bytes);
+        let templates = facts.found().iter().filter_map(|found| match &found.fact {
+            Fact::Template { text, .. } => Some(hex::encode(Sha256::digest(text))),
+            _ => None,
+        });
+        result.templates.extend(templates);
+    }
 }
 
 fn compare(older: &Path, newer: &Path) -> Result<Drift, String> {
