@@ -1,10 +1,10 @@
 //! How much the guard adds to a request: `cargo run --release -p hub --example guard_latency`.
 //!
-//! A client asks 200 times a second (open loop: a late answer does not hold the next question back),
-//! in turns straight from a server on loopback and through the guard before it, one in four as a
-//! stream with a tool call, under the rules of `crates/vet/testdata/guard/site.toml`. Prints the
-//! median and the 99th percentile of both, and what the guard adds to each. Server, guard and client
-//! share one thread; the record, with the small model of prompt injections, has its own.
+//! A client asks 200 times a second (open loop: a late answer does not hold the next question
+//! back), in turns straight from a server on loopback and through the guard before it, one in four
+//! as a stream with a tool call, under the rules of `crates/vet/testdata/guard/site.toml`. Prints
+//! the median and the 99th percentile of both, and what the guard adds to each. Server, guard and
+//! client share one thread; the record, with the small model of prompt injections, has its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method};
 use hub::guard::recorder::Recorder;
-use hub::guard::self_test::{Reply, scripted, started};
+use hub::guard::scripted::{Reply, scripted, started};
 use hub::guard::upstream::Upstream;
 use hub::guard::{Guard, ModelFacts};
 use serde_json::{Value, json};
@@ -57,8 +57,9 @@ fn question(stream: bool) -> Bytes {
 fn answer(asked: &Value) -> Reply {
     if asked.get("stream") != Some(&json!(true)) {
         let text = "It asks for the dates of two visits, and wants an answer by Friday. ".repeat(8);
-        return Reply::Whole(json!({"model": "clinic-llm", "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}));
+        let message = json!({"role": "assistant", "content": text});
+        let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+        return Reply::Whole(json!({"model": "clinic-llm", "choices": [choice]}));
     }
     let event = |delta: Value| {
         Bytes::from(format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]})))
@@ -66,7 +67,8 @@ fn answer(asked: &Value) -> Reply {
     let mut pieces: Vec<Bytes> =
         (0..40).map(|n| event(json!({"content": format!("word {n} ")}))).collect();
     let arguments = json!({"path": "/srv/agent/inbox/letter.txt"}).to_string();
-    pieces.push(event(json!({"tool_calls": [{"index": 0, "function": {"name": "read_file", "arguments": arguments}}]})));
+    let function = json!({"name": "read_file", "arguments": arguments});
+    pieces.push(event(json!({"tool_calls": [{"index": 0, "function": function}]})));
     pieces.push(Bytes::from_static(b"data: [DONE]\n\n"));
     Reply::Pieces(pieces)
 }

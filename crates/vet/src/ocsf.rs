@@ -83,7 +83,10 @@ mod tests {
         let line = first();
         assert_eq!((&line["class_uid"], &line["type_uid"]), (&json!(2004), &json!(200_401)));
         let file = &line["evidences"][0]["file"];
-        assert_eq!((&file["name"], &file["hashes"][0]["algorithm_id"]), (&json!("a.pkl"), &json!(3)));
+        assert_eq!(
+            (&file["name"], &file["hashes"][0]["algorithm_id"]),
+            (&json!("a.pkl"), &json!(3))
+        );
         assert_eq!((&line["severity_id"], &line["is_alert"]), (&json!(4), &json!(true)));
     }
 

@@ -7,6 +7,7 @@
 //! | [`upstream`] | connections to the model's server |
 //! | [`recorder`] | the record, and the small model that raises, beside the way of a request |
 //! | [`serve`] | connections of applications |
+//! | [`scripted`] | a server that answers as it is told |
 //! | [`self_test`] | proof that each check fires |
 //!
 //! A stream is passed on chunk by chunk; what waits, and why, stands in `vet::guard::answer`. The
@@ -14,6 +15,7 @@
 
 pub mod proxy;
 pub mod recorder;
+pub mod scripted;
 pub mod self_test;
 pub mod serve;
 pub mod upstream;

@@ -132,7 +132,9 @@ impl Asked {
         bytes: Bytes,
     ) -> Response {
         if self.endpoint == Endpoint::Models {
-            return self.pass(method, path, headers, Bytes::new(), Arc::default(), Vec::new()).await;
+            return self
+                .pass(method, path, headers, Bytes::new(), Arc::default(), Vec::new())
+                .await;
         }
         let decided = self.decide(&bytes);
         let (conversation, bytes, texts) = match decided {
@@ -321,8 +323,8 @@ impl Asked {
     }
 }
 
-/// The texts that the small model is asked about: what nobody of the site wrote, and what the person
-/// typed, the latest first.
+/// The texts that the small model is asked about: what nobody of the site wrote, and what the
+/// person typed, the latest first.
 fn texts(conversation: &Conversation) -> Vec<Text> {
     let mut left = JUDGED_BYTES_MAX;
     let asked = |origin| matches!(origin, Origin::User | Origin::Tool | Origin::Retrieved);

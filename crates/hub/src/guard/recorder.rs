@@ -2,9 +2,9 @@
 //! small model of prompt injections, which raises and never decides.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::Arc;
 
 use learn::text::injection::InjectionModel;
 use vet::guard::record::{Raised, Record};

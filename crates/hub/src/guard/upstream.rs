@@ -36,8 +36,8 @@ fn wrong(reason: impl std::fmt::Display) -> io::Error {
 }
 
 impl Upstream {
-    /// A server by its address, such as `http://127.0.0.1:8000/v1`. `ca` are roots in PEM in place of
-    /// the public ones.
+    /// A server by its address, such as `http://127.0.0.1:8000/v1`. `ca` are roots in PEM in place
+    /// of the public ones.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use hub::guard::self_test::Reply;
+use hub::guard::scripted::Reply;
 use serde_json::{Value, json};
 
 use crate::support::{Bench, run};
@@ -44,11 +44,11 @@ pub fn streamed(message: &Value, size: usize) -> Vec<Bytes> {
     text.into_bytes().chunks(size).map(Bytes::copy_from_slice).collect()
 }
 
-fn script(rows: &[&[Value]]) -> Arc<dyn Fn(Value) -> Reply + Send + Sync> {
-    let answers: BTreeMap<String, Value> = rows
+/// The server answers each case as the case says; a case is known by its set and its id.
+fn script(sets: [(&str, &[Value]); 2]) -> Arc<dyn Fn(Value) -> Reply + Send + Sync> {
+    let answers: BTreeMap<String, Value> = sets
         .iter()
-        .flat_map(|rows| rows.iter())
-        .map(|row| (row["id"].as_str().unwrap().to_owned(), row["answer"].clone()))
+        .flat_map(|(set, rows)| rows.iter().map(move |row| (name(set, row), row["answer"].clone())))
         .collect();
     Arc::new(move |asked: Value| {
         let message = &answers[asked["user"].as_str().unwrap()];
@@ -60,10 +60,14 @@ fn script(rows: &[&[Value]]) -> Arc<dyn Fn(Value) -> Reply + Send + Sync> {
     })
 }
 
+fn name(set: &str, case: &Value) -> String {
+    format!("{set}/{}", case["id"].as_str().unwrap())
+}
+
 /// Whether the answer, or a part of it, was withheld.
-async fn is_denied(bench: &Bench, case: &Value, stream: bool) -> bool {
+async fn is_denied(bench: &Bench, set: &str, case: &Value, stream: bool) -> bool {
     let mut request = case["request"].clone();
-    request["user"] = case["id"].clone();
+    request["user"] = name(set, case).into();
     request["stream"] = json!(stream);
     let (status, body) = bench.send("POST", "/v1/chat/completions", &request.to_string()).await;
     let text = String::from_utf8(body).unwrap();
@@ -84,16 +88,16 @@ fn every_attack_is_denied_and_no_task_is_blocked() {
     run(async {
         let attacks = cases(include_str!("../../../vet/testdata/guard/attacks.jsonl"));
         let benign = cases(include_str!("../../../vet/testdata/guard/benign.jsonl"));
-        let bench = Bench::start(SITE, script(&[&attacks, &benign])).await;
+        let bench = Bench::start(SITE, script([("attack", &attacks), ("task", &benign)])).await;
         let mut wrong = Vec::new();
         for stream in [false, true] {
             for case in &attacks {
-                if !is_denied(&bench, case, stream).await {
+                if !is_denied(&bench, "attack", case, stream).await {
                     wrong.push(format!("passed (stream: {stream}): {}", case["id"]));
                 }
             }
             for case in &benign {
-                if is_denied(&bench, case, stream).await {
+                if is_denied(&bench, "task", case, stream).await {
                     wrong.push(format!("blocked (stream: {stream}): {}", case["id"]));
                 }
             }

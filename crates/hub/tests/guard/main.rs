@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::Arc;
 
+use hub::guard::scripted::Reply;
 use hub::guard::self_test;
 use support::run;
 
@@ -24,8 +25,7 @@ fn every_check_fires_and_passes_what_is_ordinary() {
 fn what_the_guard_does_not_know_does_not_pass() {
     run(async {
         let bench =
-            support::Bench::start("", Arc::new(|_| self_test::Reply::Whole(serde_json::json!({}))))
-                .await;
+            support::Bench::start("", Arc::new(|_| Reply::Whole(serde_json::json!({})))).await;
         for (method, path, status) in [
             ("GET", "/v1/files", 404),
             ("POST", "/v1/responses", 404),
@@ -48,7 +48,7 @@ fn the_record_holds_who_what_and_no_text() {
     run(async {
         let answer = serde_json::json!({"model": "m-2", "choices": [
             {"index": 0, "message": {"content": "a private answer"}, "finish_reason": "stop"}]});
-        let reply = self_test::Reply::Whole(answer);
+        let reply = Reply::Whole(answer);
         let bench = support::Bench::start("", Arc::new(move |_| reply.clone())).await;
         let request = serde_json::json!({"model": "m", "messages": [
             {"role": "system", "content": "a private instruction"},

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use futures_util::StreamExt as _;
-use hub::guard::self_test::Reply;
+use hub::guard::scripted::Reply;
 use serde_json::json;
 
 use crate::cases::streamed;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use hub::guard::recorder::Recorder;
-use hub::guard::self_test::{Lines, Reply, scripted, started};
+use hub::guard::scripted::{Lines, Reply, scripted, started};
 use hub::guard::upstream::Upstream;
 use hub::guard::{Guard, ModelFacts};
 use serde_json::Value;

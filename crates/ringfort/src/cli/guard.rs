@@ -1,22 +1,22 @@
 //! Stands between an application and the model that it asks.
 //!
-//! `ringfort guard --upstream URL` is a reverse proxy in the form of the OpenAI API (chat completions,
-//! completions, embeddings, lists of models; streams stay streams). Point the application's base
-//! address at it, and it at the model's server. It decides by the rules of `--policy FILE` (TOML), and
-//! by code alone: which tools a model may call, with arguments of which type, and where they may
-//! lead. An address that a web page or a document brought in chooses no destination. It plants a mark
-//! into the system's instructions and ends an answer in which a mark comes out, ends answers that
-//! fetch pictures from elsewhere or repeat themselves without end, and limits how much each client
-//! asks. It raises, and never denies for, what the small prompt-injection model suspects, and
-//! questions, answers and refusals that become others.
+//! `ringfort guard --upstream URL` is a reverse proxy in the form of the OpenAI API (chat
+//! completions, completions, embeddings, lists of models; streams stay streams). Point the
+//! application's base address at it, and it at the model's server. It decides by the rules of
+//! `--policy FILE` (TOML), and by code alone: which tools a model may call, with arguments of which
+//! type, and where they may lead. An address that a web page or a document brought in chooses no
+//! destination. It plants a mark into the system's instructions and ends an answer in which a mark
+//! comes out, ends answers that fetch pictures from elsewhere or repeat themselves without end, and
+//! limits how much each client asks. It raises, and never denies for, what the small
+//! prompt-injection model suspects, and questions, answers and refusals that become others.
 //!
 //! It writes one line a request to `guard/record.jsonl` in the data folder (`--record FILE` names
-//! another): who asked which model when, hashes and lengths, what was raised, what was denied. No text
-//! of a conversation is kept. `--model FILE` names the file of the model that answers, so that its
-//! hash and that of its chat template stand in the record.
+//! another): who asked which model when, hashes and lengths, what was raised, what was denied. No
+//! text of a conversation is kept. `--model FILE` names the file of the model that answers, so that
+//! its hash and that of its chat template stand in the record.
 //!
-//! `ringfort guard --self-test` proves on loopback that each check fires, and that it passes what is
-//! ordinary. Exit codes: of the self-test, 0 or 1; 5 where the guard cannot serve.
+//! `ringfort guard --self-test` proves on loopback that each check fires, and that it passes what
+//! is ordinary. Exit codes: of the self-test, 0 or 1; 5 where the guard cannot serve.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

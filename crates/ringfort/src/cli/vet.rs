@@ -2,16 +2,18 @@
 //!
 //! `ringfort vet PATH...` reads files and folders: models, archives, templates, notebooks, the code
 //! beside a model, lists of packages (lock files, requirements, `pyproject.toml`, `package.json`),
-//! configurations of training, sets of data (CSV, TSV, JSON lines) and the signatures that lie beside
-//! a model; also the snapshots of a model hub's cache, whose files are links. It says of each file
-//! one of four things: malicious, suspicious, nothing found by these checks, or unknown. What a file
-//! is, its content tells. No file is loaded, unpickled or run; every one is read in a process that
-//! may do nothing but read it.
+//! configurations of training, sets of data (CSV, TSV, JSON lines) and the signatures that lie
+//! beside a model; also the snapshots of a model hub's cache, whose files are links. It says of
+//! each file one of four things: malicious, suspicious, nothing found by these checks, or unknown.
+//! What a file is, its content tells. No file is loaded, unpickled or run; every one is read in a
+//! process that may do nothing but read it.
 //!
 //! Each finding names what was seen (an opcode's offset, a callable, a template, an operator, a
-//! path, a line, a row), what it means, and what to do next. Openings that an attack would use and
-//! that most projects have (a `torch.load` without `weights_only`, a revision that may move) are
-//! notes; `--strict` makes findings of them.
+//! path, a line, a row), what it means, and what to do next. The code of a project (a folder with
+//! `pyproject.toml`, `package.json` and the like) is judged as a program, code beside a model as
+//! what a loader would run. Openings that an attack would use and that most projects have (a
+//! `torch.load` without `weights_only`, a revision that may move) are notes; `--strict` makes
+//! findings of them.
 //!
 //! A signature is held against the files beside it: who signed, and which file is not what was
 //! signed. `--key`, `--certificates` or `--identity` say whom you trust.
@@ -31,7 +33,7 @@ use vet::{Report, Severity, Verdict};
 use walkdir::WalkDir;
 
 use crate::agent::vetting::beside::{self, ByFile};
-use crate::agent::vetting::{Trusted, VetJob, around, pinned, trust, unread};
+use crate::agent::vetting::{Trusted, VetJob, around, pinned, project, trust, unread};
 use crate::agent::worker;
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
@@ -102,10 +104,15 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         (_, _, true) => Form::Json,
         _ => Form::Text,
     };
-    let reading = Reading { strict: matches.get_flag("strict"), trusted: trust::from(matches)? };
+    let reading = Reading {
+        strict: matches.get_flag("strict"),
+        trusted: trust::from(matches)?,
+        projects: BTreeSet::new(),
+    };
     let files = files(&paths)?;
     let signed = signed(context, &paths, &files, &reading)?;
     let mut seen = Seen::default();
+    let reading = Reading { projects: project::roots(&files), ..reading };
     for batch in batches(files) {
         for mut report in read(context, &batch, &reading) {
             if let Some(more) = signed.get(Path::new(&report.path)) {
@@ -180,6 +187,8 @@ impl Seen {
 struct Reading {
     strict: bool,
     trusted: Trusted,
+    /// The roots of projects among the files.
+    projects: BTreeSet<PathBuf>,
 }
 
 /// What the signatures among the files, or beside a file that was named by itself, say.
@@ -215,9 +224,8 @@ fn signed(
                         found.entry(path).or_default().extend(findings);
                     }
                 }
-                Err(failure) => context.warn(format!("{}: {}", signature.display(), {
-                    inert(&failure.message)
-                })),
+                Err(failure) => context
+                    .warn(format!("{}: {}", signature.display(), { inert(&failure.message) })),
             }
         }
     }
@@ -231,8 +239,8 @@ fn absolute(path: &PathBuf) -> PathBuf {
 fn write_baseline(path: &Path, lines: &[String]) -> Result<(), Failure> {
     let help = "name a file that can be written";
     let mut file = std::fs::File::create(path).or_hint("the baseline cannot be written", help)?;
-    let head = "# Findings that were accepted: SHA-256 of the file, id of the finding. Take out the \
-                lines that nobody read.";
+    let head = "# Findings that were accepted: SHA-256 of the file, id of the finding. Take out \
+                the lines that nobody read.";
     writeln!(file, "{head}").or_hint("the baseline cannot be written", help)?;
     for line in lines {
         writeln!(file, "{line}").or_hint("the baseline cannot be written", help)?;
@@ -291,6 +299,7 @@ fn read(context: &Context, batch: &[PathBuf], reading: &Reading) -> Vec<Report> 
     // The worker stands in a folder of its own.
     let job = VetJob {
         files: batch.iter().map(absolute).collect(),
+        sources: batch.iter().map(|path| project::is_source(path, &reading.projects)).collect(),
         strict: reading.strict,
         trusted: reading.trusted.clone(),
         ..VetJob::default()
@@ -305,7 +314,10 @@ fn read(context: &Context, batch: &[PathBuf], reading: &Reading) -> Vec<Report> 
         }
         _ if batch.len() > 1 => {
             context.warn("a reading worker failed; its files are read one by one");
-            batch.iter().flat_map(|path| read(context, std::slice::from_ref(path), reading)).collect()
+            batch
+                .iter()
+                .flat_map(|path| read(context, std::slice::from_ref(path), reading))
+                .collect()
         }
         Ok(_) => {
             batch.iter().map(|path| unread(path, "the reading worker gave no result")).collect()

@@ -2,10 +2,10 @@
 //!
 //! `ringfort vet-bom MODEL` reads the folder of a model and prints CycloneDX 1.6 (an ML-BOM with a
 //! model card), SPDX 3.0.1 with its AI profile (`--format spdx`), or a statement of provenance by
-//! SLSA v1 (`--format slsa`, which needs `--builder`). Its files stand in it with their SHA-256, their
-//! format and what `ringfort vet` says of them; so do the packages that lie beside it in lock files,
-//! and what the model's card says of its licence, its task and its data. What is not known is left
-//! out. Exit codes: 0, or 4 where a file could not be read.
+//! SLSA v1 (`--format slsa`, which needs `--builder`). Its files stand in it with their SHA-256,
+//! their format and what `ringfort vet` says of them; so do the packages that lie beside it in lock
+//! files, and what the model's card says of its licence, its task and its data. What is not known
+//! is left out. Exit codes: 0, or 4 where a file could not be read.
 
 use std::path::{Path, PathBuf};
 

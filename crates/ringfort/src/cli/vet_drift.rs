@@ -3,9 +3,9 @@
 //! `ringfort vet-drift OLD NEW` takes two folders, or two files. Files are compared by their
 //! SHA-256; of safetensors files the difference is shown by tensors: which came, went or changed
 //! their shape, what share of the numbers changed and by how much, and whether the change lies in
-//! one direction (a change of rank one is what an edit of a single fact or a planted behaviour looks
-//! like, and a fine-tuning does not). Exit codes: 0 where they are the same, 1 where they differ, 4
-//! where it cannot be told.
+//! one direction (a change of rank one is what an edit of a single fact or a planted behaviour
+//! looks like, and a fine-tuning does not). Exit codes: 0 where they are the same, 1 where they
+//! differ, 4 where it cannot be told.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -158,9 +158,9 @@ fn lines(drift: &Drift) -> Vec<String> {
         drift.removed.len(),
         drift.reshaped.len()
     )];
-    lines.extend(drift.added.iter().map(|(name, form)| {
-        format!("+ {name} {} {:?}", form.dtype, form.shape)
-    }));
+    lines.extend(
+        drift.added.iter().map(|(name, form)| format!("+ {name} {} {:?}", form.dtype, form.shape)),
+    );
     lines.extend(drift.removed.keys().map(|name| format!("- {name}")));
     lines.extend(drift.reshaped.iter().map(|(name, (old, new))| {
         format!("~ {name} {} {:?} is now {} {:?}", old.dtype, old.shape, new.dtype, new.shape)

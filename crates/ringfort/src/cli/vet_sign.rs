@@ -1,9 +1,10 @@
 //! Signs a model: one file beside it (`model.sig`) says what each of its files was.
 //!
-//! The form is that of OpenSSF Model Signing, so that `model_signing` and other tools verify it. The
-//! key is a private key in PEM (P-256, P-384 or Ed25519), not encrypted; with `--certificate` the
-//! holder of a certificate signs, and whoever verifies needs only the root. Nothing is sent anywhere:
-//! signing with an identity of a provider is left to the tools that do it, and is verified here.
+//! The form is that of OpenSSF Model Signing, so that `model_signing` and other tools verify it.
+//! The key is a private key in PEM (P-256, P-384 or Ed25519), not encrypted; with `--certificate`
+//! the holder of a certificate signs, and whoever verifies needs only the root. Nothing is sent
+//! anywhere: signing with an identity of a provider is left to the tools that do it, and is
+//! verified here.
 //!
 //! The signature itself, git's own files and what `--ignore` names are left out.
 
@@ -91,8 +92,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         let message = format!("`{}` is not there", model.display());
         return Err(Failure::usage(message, "name the folder of a model, or its one file"));
     }
-    let signature =
-        matches.get_one("signature").cloned().unwrap_or_else(|| place_of(model));
+    let signature = matches.get_one("signature").cloned().unwrap_or_else(|| place_of(model));
     let key = signing_key(matches)?;
     let how = serialization(matches, model, &signature);
     context.progress("hashing the model");
@@ -170,11 +170,7 @@ fn serialization(matches: &ArgMatches, model: &Path, signature: &Path) -> Serial
     }
 }
 
-fn sealed(
-    matches: &ArgMatches,
-    manifest: &Manifest,
-    key: &SigningKey,
-) -> Result<Vec<u8>, Failure> {
+fn sealed(matches: &ArgMatches, manifest: &Manifest, key: &SigningKey) -> Result<Vec<u8>, Failure> {
     let help = "give the certificate of this very key, one that may sign";
     let Some(path) = matches.get_one::<PathBuf>("certificate") else {
         return sign(manifest, key).or_hint("the model cannot be signed", help);

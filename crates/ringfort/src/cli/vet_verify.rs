@@ -2,9 +2,9 @@
 //!
 //! The signature (`model.sig` beside the model, or `--signature`) is judged by what you trust: a
 //! public key (`--key`), roots of certificates (`--certificates`), or an identity with its provider
-//! (`--identity`, `--issuer`) under the trust root of sigstore, all of it offline. Then every file is
-//! hashed and compared. What passes is *signed by them and unchanged*, never *harmless*: `ringfort
-//! vet` says what it would do.
+//! (`--identity`, `--issuer`) under the trust root of sigstore, all of it offline. Then every file
+//! is hashed and compared. What passes is *signed by them and unchanged*, never *harmless*:
+//! `ringfort vet` says what it would do.
 //!
 //! Exit codes: 0 where both hold, 1 where one does not, 4 where it cannot be told.
 

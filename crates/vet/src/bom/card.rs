@@ -86,10 +86,30 @@ fn plain(text: &str) -> String {
 /// The SPDX id of a licence as model hubs write it.
 fn spdx_id(text: &str) -> String {
     const IDS: [&str; 24] = [
-        "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "ISC", "MPL-2.0", "Unlicense",
-        "CC0-1.0", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0",
-        "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0", "CC-BY-ND-4.0", "ODbL-1.0", "PDDL-1.0",
-        "EUPL-1.2", "AFL-3.0", "Artistic-2.0", "ECL-2.0",
+        "Apache-2.0",
+        "MIT",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "BSL-1.0",
+        "ISC",
+        "MPL-2.0",
+        "Unlicense",
+        "CC0-1.0",
+        "CC-BY-2.0",
+        "CC-BY-3.0",
+        "CC-BY-4.0",
+        "CC-BY-SA-3.0",
+        "CC-BY-SA-4.0",
+        "CC-BY-NC-4.0",
+        "CC-BY-NC-SA-4.0",
+        "CC-BY-NC-ND-4.0",
+        "CC-BY-ND-4.0",
+        "ODbL-1.0",
+        "PDDL-1.0",
+        "EUPL-1.2",
+        "AFL-3.0",
+        "Artistic-2.0",
+        "ECL-2.0",
     ];
     let gnu = |id: &str| ["GPL", "LGPL", "AGPL"].iter().any(|family| id.starts_with(family));
     if let Some(id) = IDS.iter().find(|id| id.eq_ignore_ascii_case(text)) {

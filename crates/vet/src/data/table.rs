@@ -121,15 +121,28 @@ impl Table {
     }
 
     fn named(&self, names: &[&str]) -> Option<usize> {
-        let at = |name: &&str| self.columns.iter().position(|c| c.trim().eq_ignore_ascii_case(name));
+        let at =
+            |name: &&str| self.columns.iter().position(|c| c.trim().eq_ignore_ascii_case(name));
         names.iter().find_map(at)
     }
 
     /// The column of texts: by its name, or the one with the longest cells that are no numbers.
     pub fn text_column(&self) -> Option<usize> {
         const NAMES: [&str; 14] = [
-            "text", "sentence", "content", "document", "review", "comment", "prompt", "instruction",
-            "input", "question", "message", "body", "context", "title",
+            "text",
+            "sentence",
+            "content",
+            "document",
+            "review",
+            "comment",
+            "prompt",
+            "instruction",
+            "input",
+            "question",
+            "message",
+            "body",
+            "context",
+            "title",
         ];
         self.named(&NAMES).or_else(|| {
             let words = |column: usize| -> usize {
@@ -143,9 +156,8 @@ impl Table {
 
     /// The column of labels: by its name, with few values that come again and again.
     pub fn label_column(&self) -> Option<usize> {
-        const NAMES: [&str; 9] = [
-            "label", "labels", "class", "category", "target", "sentiment", "intent", "y", "toxic",
-        ];
+        const NAMES: [&str; 9] =
+            ["label", "labels", "class", "category", "target", "sentiment", "intent", "y", "toxic"];
         let column = self.named(&NAMES)?;
         let values: BTreeSet<&str> =
             (0..self.rows.len()).map(|row| self.cell(row, column)).take(MINED_ROWS_MAX).collect();
@@ -209,13 +221,7 @@ fn copies<'a>(texts: impl Iterator<Item = &'a str>, remarks: &mut Vec<Remark>) {
 }
 
 /// Labels in doubt, and phrases that may be triggers.
-fn learned(
-    table: &Table,
-    mined: usize,
-    text: usize,
-    label: usize,
-    remarks: &mut Vec<Remark>,
-) {
+fn learned(table: &Table, mined: usize, text: usize, label: usize, remarks: &mut Vec<Remark>) {
     let mut classes: BTreeMap<&str, usize> = BTreeMap::new();
     let mut class = |row: usize| {
         let next = classes.len();

@@ -3,7 +3,7 @@
 //!
 //! Lock files are read elsewhere, into [`super::Package`]s.
 
-use super::{code, config, install, notebook, names};
+use super::{code, config, install, names, notebook};
 use crate::remark::{Remark, Weight};
 
 /// Bytes of one file that are read here.
@@ -40,7 +40,9 @@ impl Kind {
             "setup.py" => Self::SetupPy,
             "package.json" => Self::PackageJson,
             // They hold what their tools made of other files; another reader knows them.
-            "package-lock.json" | "tokenizer.json" | "vocab.json" | "pyproject.toml" => return None,
+            "package-lock.json" | "tokenizer.json" | "vocab.json" | "pyproject.toml" => {
+                return None;
+            }
             _ if ends(&[".ipynb"]) => Self::Notebook,
             _ if ends(&[".py"]) => Self::Python,
             _ if is_requirements(&name) => Self::Requirements,
@@ -113,9 +115,8 @@ fn package_json(bytes: &[u8]) -> Vec<Remark> {
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(bytes) else { return remarks };
     for group in ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"] {
         let named = json.get(group).and_then(serde_json::Value::as_object);
-        remarks.extend(
-            named.into_iter().flatten().filter_map(|(name, _)| names::judge_npm(name, 0)),
-        );
+        remarks
+            .extend(named.into_iter().flatten().filter_map(|(name, _)| names::judge_npm(name, 0)));
     }
     remarks
 }

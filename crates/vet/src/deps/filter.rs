@@ -47,9 +47,8 @@ pub fn holds(filter: &[u8], ecosystem: &str, name: &str) -> bool {
 fn places(ecosystem: &str, name: &str, bits: u64) -> impl Iterator<Item = u64> {
     let hash = |seed: u64| {
         let bytes = ecosystem.bytes().chain([0]).chain(name.bytes());
-        let raw = bytes.fold(seed, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let raw = bytes
+            .fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         let mixed = (raw ^ (raw >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ (mixed >> 29)
     };

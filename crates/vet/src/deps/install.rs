@@ -113,7 +113,8 @@ pub fn setup_py(source: &str) -> Vec<Remark> {
 /// A call that runs something whose argument is one of these calls, as it stands.
 fn runs_what(source: &str, inner: &[&str]) -> Option<String> {
     let runs = |name: &str| {
-        matches!(name, "exec" | "eval" | "os.system" | "os.popen") || name.starts_with("subprocess.")
+        matches!(name, "exec" | "eval" | "os.system" | "os.popen")
+            || name.starts_with("subprocess.")
     };
     code::calls(source).into_iter().filter(|call| runs(&call.name)).find_map(|call| {
         let arguments = call.arguments.join(", ");

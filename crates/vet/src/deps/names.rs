@@ -1,11 +1,11 @@
 //! Package names that are nearly those of others (typosquats), and names that sound right and are
 //! not known (such as language models invent).
 //!
-//! Two lists stand behind it. A short one of the packages that are imitated (PyPI's by this project,
-//! npm's by downloads) is what a name is compared with, as PyPI does (case, `-`, `_` and `.` are
-//! one). A compact filter of some eight thousand names says what is known to be good: such a name is
-//! never told, however near it is to another. A name that is far from all of them is simply not known
-//! here.
+//! Two lists stand behind it. A short one of the packages that are imitated (PyPI's by this
+//! project, npm's by downloads) is what a name is compared with, as PyPI does (case, `-`, `_` and
+//! `.` are one). A compact filter of some twenty-three thousand names says what is known to be
+//! good: such a name is never told, however near it is to another. A name that is far from all of
+//! them is simply not known here.
 
 use super::filter;
 use crate::remark::{Remark, Weight};
@@ -74,15 +74,66 @@ fn judged(
 /// A name that is put together of a well-known brand and words that mean nothing by themselves.
 fn invented(plain: &str, name: &str, at: usize) -> Option<Remark> {
     const BRANDS: [&str; 24] = [
-        "anthropic", "azure", "bedrock", "chatgpt", "claude", "cuda", "deepseek", "gemini", "gpt",
-        "huggingface", "keras", "langchain", "llama", "mistral", "numpy", "onnx", "openai", "pandas",
-        "pytorch", "sklearn", "tensorflow", "torch", "transformers", "vllm",
+        "anthropic",
+        "azure",
+        "bedrock",
+        "chatgpt",
+        "claude",
+        "cuda",
+        "deepseek",
+        "gemini",
+        "gpt",
+        "huggingface",
+        "keras",
+        "langchain",
+        "llama",
+        "mistral",
+        "numpy",
+        "onnx",
+        "openai",
+        "pandas",
+        "pytorch",
+        "sklearn",
+        "tensorflow",
+        "torch",
+        "transformers",
+        "vllm",
     ];
     const WORDS: [&str; 34] = [
-        "api", "async", "auto", "client", "cli", "connector", "core", "easy", "enhanced", "extra",
-        "extras", "fast", "gpu", "helper", "helpers", "integration", "kit", "lib", "official", "plus",
-        "pro", "py", "python", "quick", "sdk", "simple", "suite", "toolkit", "tool", "tools", "util",
-        "utilities", "utils", "wrapper",
+        "api",
+        "async",
+        "auto",
+        "client",
+        "cli",
+        "connector",
+        "core",
+        "easy",
+        "enhanced",
+        "extra",
+        "extras",
+        "fast",
+        "gpu",
+        "helper",
+        "helpers",
+        "integration",
+        "kit",
+        "lib",
+        "official",
+        "plus",
+        "pro",
+        "py",
+        "python",
+        "quick",
+        "sdk",
+        "simple",
+        "suite",
+        "toolkit",
+        "tool",
+        "tools",
+        "util",
+        "utilities",
+        "utils",
+        "wrapper",
     ];
     let parts: Vec<&str> = plain.split(['-', '/', '@']).filter(|part| !part.is_empty()).collect();
     let branded = parts.iter().any(|part| BRANDS.contains(part));

@@ -1,8 +1,8 @@
 //! An answer of a model: as a whole, and as a stream of server-sent events.
 //!
-//! A stream is passed on event by event as it comes, byte by byte as it was, with one exception: from
-//! the first piece of a tool call on, events wait until the call is whole and was judged. What the
-//! application would read in two ways (an event of several lines of data, an object that names
+//! A stream is passed on event by event as it comes, byte by byte as it was, with one exception:
+//! from the first piece of a tool call on, events wait until the call is whole and was judged. What
+//! the application would read in two ways (an event of several lines of data, an object that names
 //! something twice) is not passed on at all.
 
 use std::collections::BTreeMap;
@@ -22,8 +22,8 @@ const CALLS_MAX: usize = 128;
 /// Choices of one answer.
 const CHOICES_MAX: usize = 128;
 
-const BROKEN: &str = "look at the server that the guard stands before: it says what no client should \
-                      have to guess at";
+const BROKEN: &str = "look at the server that the guard stands before: it says what no client \
+                      should have to guess at";
 
 fn broken(reason: &str) -> Denial {
     Denial::new("answer.form", reason, BROKEN)
@@ -75,8 +75,8 @@ impl<'a> Answer<'a> {
 
     /// Judges an answer as a whole.
     pub fn whole(mut self, bytes: &[u8]) -> Result<Seen, Denial> {
-        let value =
-            strict::parse(bytes).map_err(|_| broken("the answer is no JSON, or says something twice"))?;
+        let value = strict::parse(bytes)
+            .map_err(|_| broken("the answer is no JSON, or says something twice"))?;
         self.object(&value)?;
         self.decide_all()?;
         Ok(self.into_seen())

@@ -1,5 +1,5 @@
-//! Marks that must never come out. A mark is looked for in every spelling that a model is easily led
-//! to: other case, other signs between its letters, backwards, ROT13, hexadecimal, base64.
+//! Marks that must never come out. A mark is looked for in every spelling that a model is easily
+//! led to: other case, other signs between its letters, backwards, ROT13, hexadecimal, base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -46,11 +46,8 @@ pub struct Marks {
 impl Marks {
     /// Marks and their spellings.
     pub fn new<'a>(marks: impl Iterator<Item = &'a str>) -> Self {
-        let mut forms: Vec<String> = marks
-            .take(MARKS_MAX)
-            .filter(|mark| !is_too_short(mark))
-            .flat_map(spellings)
-            .collect();
+        let mut forms: Vec<String> =
+            marks.take(MARKS_MAX).filter(|mark| !is_too_short(mark)).flat_map(spellings).collect();
         forms.sort_unstable();
         forms.dedup();
         let longest = forms.iter().map(String::len).max().unwrap_or(0);
@@ -97,9 +94,10 @@ impl Look {
             return false;
         }
         self.tail.extend(plain(piece));
-        let found = marks.forms.iter().any(|form| {
-            memchr::memmem::find(self.tail.as_bytes(), form.as_bytes()).is_some()
-        });
+        let found = marks
+            .forms
+            .iter()
+            .any(|form| memchr::memmem::find(self.tail.as_bytes(), form.as_bytes()).is_some());
         let mut from = self.tail.len().saturating_sub(marks.longest);
         while !self.tail.is_char_boundary(from) {
             from -= 1;

@@ -1,5 +1,5 @@
-//! The scripted attacks and the ordinary tasks of `testdata/guard`, straight against the policy. The
-//! same cases run through the real proxy in the tests of the hub.
+//! The scripted attacks and the ordinary tasks of `testdata/guard`, straight against the policy.
+//! The same cases run through the real proxy in the tests of the hub.
 
 use std::collections::BTreeMap;
 
@@ -33,11 +33,11 @@ fn judge(policy: &Policy, marks: &Marks, case: &Value, stream: bool) -> Result<(
     judged.end().0.map(|_| ())
 }
 
-/// The answer as a server would stream it: words in pieces of five letters, calls in pieces of seven.
+/// The answer as a server would stream it: words in pieces of five letters, calls in pieces of
+/// seven.
 fn events(answer: &Value) -> Vec<String> {
-    let event = |delta: &Value| {
-        format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]}))
-    };
+    let event =
+        |delta: &Value| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]}));
     let pieces = |text: &str, size: usize| -> Vec<String> {
         let letters: Vec<char> = text.chars().collect();
         letters.chunks(size).map(|piece| piece.iter().collect()).collect()

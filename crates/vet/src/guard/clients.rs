@@ -1,5 +1,5 @@
-//! How much each client asks for: requests a minute, characters of answers an hour, and questions of
-//! one form, which is what copying a model looks like. Bounded in memory: the clients that were
+//! How much each client asks for: requests a minute, characters of answers an hour, and questions
+//! of one form, which is what copying a model looks like. Bounded in memory: the clients that were
 //! quiet longest are forgotten first.
 
 use std::collections::{BTreeMap, HashMap};
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn so_many_a_minute_and_so_much_an_hour() {
         let mut clients = Clients::default();
-        let mut ask = |clients: &mut Clients, name: &str, now: i64| {
+        let ask = |clients: &mut Clients, name: &str, now: i64| {
             clients.ask(name, 1, &limits(), now).map_err(|denial| denial.rule)
         };
         for now in 0..3 {

@@ -69,8 +69,8 @@ const FORM: &str = "send what the OpenAI API describes";
 const PARTS_MAX: usize = 10_000;
 
 impl Conversation {
-    /// Takes a request apart: one to `chat/completions` (`messages`), to `completions` (`prompt`) or
-    /// to `embeddings` (`input`). `retrieved` are the tags around documents.
+    /// Takes a request apart: one to `chat/completions` (`messages`), to `completions` (`prompt`)
+    /// or to `embeddings` (`input`). `retrieved` are the tags around documents.
     pub fn read(request: &Value, retrieved: &[String]) -> Result<Self, Denial> {
         let wrong = |reason: &str| Denial::new("request.form", reason, FORM);
         let model = request.get("model").and_then(Value::as_str).unwrap_or_default();
@@ -81,8 +81,7 @@ impl Conversation {
         };
         let mut read = Self { model: model.to_owned(), stream, parts: Vec::new() };
         if let Some(messages) = request.get("messages") {
-            let messages =
-                messages.as_array().ok_or_else(|| wrong("`messages` is no list"))?;
+            let messages = messages.as_array().ok_or_else(|| wrong("`messages` is no list"))?;
             let mut calls = BTreeMap::new();
             for message in messages {
                 read.message(message, retrieved, &mut calls)?;
@@ -111,7 +110,8 @@ impl Conversation {
             "system" | "developer" => self.push(Origin::System, None, content),
             "user" => self.user_content(content, retrieved),
             "assistant" => {
-                for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten()
+                for call in
+                    message.get("tool_calls").and_then(Value::as_array).into_iter().flatten()
                 {
                     let id = call.get("id").and_then(Value::as_str);
                     let name = call.pointer("/function/name").and_then(Value::as_str);
@@ -169,7 +169,10 @@ impl Conversation {
             let Some(open) = find_tag(&typed, tag, false, true) else { continue };
             let end = find_tag(&typed, tag, true, false).filter(|close| *close >= open);
             let end = end.map_or(typed.len(), |close| {
-                typed.get(close..).and_then(|rest| rest.find('>')).map_or(typed.len(), |at| close + at + 1)
+                typed
+                    .get(close..)
+                    .and_then(|rest| rest.find('>'))
+                    .map_or(typed.len(), |at| close + at + 1)
             });
             let inner = typed.get(open..end).unwrap_or_default().to_owned();
             typed.replace_range(open..end, " ");
@@ -222,7 +225,8 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// Where a tag stands: `<name` or `</name`, in any case, with white space inside; the first or last.
+/// Where a tag stands: `<name` or `</name`, in any case, with white space inside; the first or
+/// last.
 fn find_tag(text: &str, name: &str, closes: bool, first: bool) -> Option<usize> {
     let is = |at: usize| {
         let rest = text.get(at + 1..)?.trim_start();
@@ -255,8 +259,9 @@ mod tests {
     fn each_part_knows_where_it_came_from() {
         let request = json!({"model": "m", "messages": [
             {"role": "system", "content": "be brief"},
-            {"role": "user", "content": [{"type": "text", "text": "read it"},
-                                          {"type": "file", "file": {"file_data": "x@evil.example"}}]},
+            {"role": "user", "content": [
+                {"type": "text", "text": "read it"},
+                {"type": "file", "file": {"file_data": "x@evil.example"}}]},
             {"role": "assistant", "content": null,
              "tool_calls": [{"id": "1", "function": {"name": "search", "arguments": "{}"}}]},
             {"role": "tool", "tool_call_id": "1", "content": "https://a.example/x"},

@@ -129,7 +129,9 @@ impl Case<'_> {
                 let number = number.as_f64().unwrap_or(f64::MAX);
                 if within(number) { Ok(()) } else { Err(wrong("the number is out of bounds")) }
             }
-            (Type::Boolean | Type::Integer | Type::Number, _) => Err(wrong("it is of another type")),
+            (Type::Boolean | Type::Integer | Type::Number, _) => {
+                Err(wrong("it is of another type"))
+            }
             (_, Value::String(text)) => self.text(rule, text),
             _ => Err(wrong("it is of another type")),
         }
@@ -151,8 +153,7 @@ impl Case<'_> {
             Type::Url => {
                 let host = addresses::url(text).map_err(destination)?;
                 let listed = addresses::is_listed(&host, &rule.hosts);
-                let named =
-                    || rule.user_may_name && self.conversation.typed_urls().contains(text);
+                let named = || rule.user_may_name && self.conversation.typed_urls().contains(text);
                 let found = || {
                     let urls = self.conversation.found_urls(&rule.follow);
                     !rule.follow.is_empty() && urls.contains(text)
@@ -164,8 +165,9 @@ impl Case<'_> {
             Type::Word if rule.destination => Err(self.elsewhere(rule, text)),
             Type::Word => Err(typed("the word is not one of the list")),
             Type::Time => value::time(text).map_err(typed),
-            Type::Path => path::path(text, &rule.roots)
-                .map_err(|why| Denial::new("argument.path", why, LOOK)),
+            Type::Path => {
+                path::path(text, &rule.roots).map_err(|why| Denial::new("argument.path", why, LOOK))
+            }
             Type::Command => command::command(text, &rule.programs, &rule.roots)
                 .map_err(|why| Denial::new("argument.command", why, LOOK)),
             Type::Select => select::select(text, &rule.tables)
@@ -202,8 +204,11 @@ impl Case<'_> {
         if !self.conversation.has_untrusted() {
             return Ok(());
         }
-        let trusted: BTreeSet<String> =
-            self.conversation.of(|part| part.origin.is_trusted()).flat_map(addresses::leads).collect();
+        let trusted: BTreeSet<String> = self
+            .conversation
+            .of(|part| part.origin.is_trusted())
+            .flat_map(addresses::leads)
+            .collect();
         let foreign = said.iter().flat_map(|text| addresses::leads(text));
         if foreign.into_iter().all(|address| trusted.contains(&address)) {
             return Ok(());
@@ -222,7 +227,9 @@ impl Case<'_> {
         };
         let runs = |origin: Origin| -> BTreeSet<Vec<String>> {
             let texts = self.conversation.of(|part| part.origin == origin);
-            texts.flat_map(|t| words(t).windows(LEAK_WORDS).map(<[_]>::to_vec).collect::<Vec<_>>()).collect()
+            texts
+                .flat_map(|t| words(t).windows(LEAK_WORDS).map(<[_]>::to_vec).collect::<Vec<_>>())
+                .collect()
         };
         let long: Vec<Vec<String>> =
             said.iter().map(|text| words(text)).filter(|words| words.len() >= LEAK_WORDS).collect();
@@ -326,8 +333,8 @@ mod tests {
 
     #[test]
     fn a_destination_is_listed_or_typed_by_the_person() {
-        let policy = "[tools.mail]\nkind = 'egress'\nargs.to = { type = 'email', destination = true, \
-                      hosts = ['clinic.example'], user_may_name = true }";
+        let policy = "[tools.mail]\nkind = 'egress'\n\
+                      args.to = { type = 'email', destination = true, hosts = ['clinic.example'], user_may_name = true }";
         let to = |to: &str| rule(policy, "mail x@evil.example", "mail", &json!({"to": to}));
         assert_eq!(to("a@clinic.example"), None);
         assert_eq!(to("Bob@Partner.example"), None);

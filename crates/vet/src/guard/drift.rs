@@ -103,7 +103,8 @@ mod tests {
         let mut raised = 0;
         for seed in 0..20 {
             let mut drift = Drift::default();
-            raised += lengths(seed, 400.0).take(5_000).filter(|c| drift.observe(*c).is_some()).count();
+            raised +=
+                lengths(seed, 400.0).take(5_000).filter(|c| drift.observe(*c).is_some()).count();
         }
         assert_eq!(raised, 0, "of {} windows", 20 * 24);
     }

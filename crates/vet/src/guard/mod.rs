@@ -14,10 +14,10 @@
 //! | [`record`] | what is written down: hashes, lengths and verdicts, no text |
 //! | [`strict`] | JSON that means one thing only |
 //!
-//! Architecture invariant: what decides here is code over closed types, never a model. A destination
-//! is right because the site listed it, because the person typed it, or because it stands in full in
-//! the results of a tool that the site named for that; nothing else makes it right. What cannot be
-//! read is denied. No text is kept.
+//! Architecture invariant: what decides here is code over closed types, never a model. A
+//! destination is right because the site listed it, because the person typed it, or because it
+//! stands in full in the results of a tool that the site named for that; nothing else makes it
+//! right. What cannot be read is denied. No text is kept.
 
 pub mod answer;
 pub mod canary;

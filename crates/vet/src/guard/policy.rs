@@ -221,7 +221,8 @@ impl Policy {
                 rule.check().map_err(|reason| wrong(format!("`{argument}` {reason}")))?;
             }
             let followed = tool.args.values().flat_map(|rule| &rule.follow);
-            if let Some(lost) = followed.into_iter().find(|name| !policy.tools.contains_key(*name)) {
+            if let Some(lost) = followed.into_iter().find(|name| !policy.tools.contains_key(*name))
+            {
                 return Err(wrong(format!("it follows `{lost}`, which is no tool")));
             }
         }

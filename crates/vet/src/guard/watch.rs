@@ -1,8 +1,8 @@
-//! What a model says, while it says it: marks that come out, pictures whose address carries what the
-//! model knows, and one phrase without end.
+//! What a model says, while it says it: marks that come out, pictures whose address carries what
+//! the model knows, and one phrase without end.
 //!
-//! A text is looked at piece by piece, as a stream brings it; what is denied is denied with the piece
-//! that completes it, before that piece is passed on.
+//! A text is looked at piece by piece, as a stream brings it; what is denied is denied with the
+//! piece that completes it, before that piece is passed on.
 
 use super::Denial;
 use super::canary::{Look, Marks};
@@ -74,8 +74,19 @@ impl Watch {
     /// Whether the answer begins as refusals do.
     pub fn refuses(&self) -> bool {
         const BEGINNINGS: [&str; 14] = [
-            "i can't", "i cannot", "i can not", "i'm sorry", "i am sorry", "sorry,", "i'm unable",
-            "i am unable", "i won't", "i will not", "as an ai", "i'm not able", "i am not able",
+            "i can't",
+            "i cannot",
+            "i can not",
+            "i'm sorry",
+            "i am sorry",
+            "sorry,",
+            "i'm unable",
+            "i am unable",
+            "i won't",
+            "i will not",
+            "as an ai",
+            "i'm not able",
+            "i am not able",
             "unfortunately, i",
         ];
         let head = self.head.trim_start().to_lowercase().replace('\u{2019}', "'");
@@ -95,7 +106,8 @@ impl Watch {
     }
 }
 
-/// The host that an address leads to, with whatever stands around it; nothing: it leads nowhere else.
+/// The host that an address leads to, with whatever stands around it; nothing: it leads nowhere
+/// else.
 fn host_of(address: &str) -> Option<&str> {
     let address = address.trim_start_matches(['<', '"', '\'', ' ', '\n', '\t']);
     let rest = match address.split_once("//") {
@@ -148,7 +160,9 @@ fn tags(text: &str, hosts: &[String]) -> bool {
             && body.match_indices("//").filter_map(|(at, _)| body.get(at..)).any(|address| {
                 // The host has ended, or the tag has.
                 let ended = body.len() < tag.len()
-                    || address.get(2..).is_some_and(|rest| rest.contains(['/', '?', '#', ' ', '"', '\'']));
+                    || address
+                        .get(2..)
+                        .is_some_and(|rest| rest.contains(['/', '?', '#', ' ', '"', '\'']));
                 ended && is_foreign(address, hosts)
             })
     })
@@ -157,7 +171,8 @@ fn tags(text: &str, hosts: &[String]) -> bool {
 /// Whether the end of a text is one phrase over and over.
 fn repeats(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let Some(end) = bytes.len().checked_sub(REPEATED_CHARS).and_then(|from| bytes.get(from..)) else {
+    let Some(end) = bytes.len().checked_sub(REPEATED_CHARS).and_then(|from| bytes.get(from..))
+    else {
         return false;
     };
     (1..=PERIOD_MAX).any(|period| end.iter().zip(end.iter().skip(period)).all(|(a, b)| a == b))

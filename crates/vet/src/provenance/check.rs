@@ -2,8 +2,8 @@
 //! at hand: keys and certificates that the caller trusts, and the trust root of sigstore.
 //!
 //! A bundle that cannot be judged (nobody gave the key) is *unchecked*, which is neither good nor
-//! bad; one whose signature is wrong is *refused*. Both still say what they claim to have signed, so
-//! that a copy can be compared with the claim.
+//! bad; one whose signature is wrong is *refused*. Both still say what they claim to have signed,
+//! so that a copy can be compared with the claim.
 
 use serde::{Deserialize, Serialize};
 

@@ -63,6 +63,7 @@ pub fn add(report: &mut Report, path: &Path, strict: bool, known: &Known) -> Opt
         "model_signature".clone_into(&mut report.format);
         return signature(report, &bytes, known);
     }
+    read_as_meant(report, path, &name);
     if let Some(ecosystem) = lock_file(path) {
         ecosystem.name.clone_into(&mut report.format);
         report.join(remark::findings(locked(ecosystem, path), "package", strict));
@@ -85,6 +86,35 @@ pub fn add(report: &mut Report, path: &Path, strict: bool, known: &Known) -> Opt
     }
     data(report, path, &name, strict);
     None
+}
+
+/// Reads again what its first bytes make look like something else: Python that begins with the line
+/// of a script, settings whose first table looks like a list of JSON.
+fn read_as_meant(report: &mut Report, path: &Path, name: &str) {
+    let python = matches!(Kind::of(name), Some(Kind::Python | Kind::SetupPy));
+    let settings = [".toml", ".cfg", ".ini"].iter().any(|ending| name.ends_with(ending));
+    let broken = || report.findings.iter().any(|finding| finding.rule == "json.broken");
+    let script = || report.findings.iter().any(|finding| finding.rule == "content.program");
+    if !(python && script() || settings && broken()) {
+        return;
+    }
+    let Some(mut bytes) = bytes_of(path, deps::file::FILE_BYTES_MAX as u64 + 1) else { return };
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if bytes.len() > deps::file::FILE_BYTES_MAX {
+        return;
+    }
+    if python {
+        if !first.starts_with(b"#!") || memchr::memmem::find(first, b"python").is_none() {
+            return;
+        }
+        bytes[1] = b' ';
+    } else {
+        bytes.splice(0..0, *b"#\n");
+    }
+    let again = vet::vet(&report.path, &bytes);
+    report.format = again.format;
+    report.findings = again.findings;
+    report.join(Vec::new());
 }
 
 /// The first bytes of a file.
@@ -214,8 +244,10 @@ pub fn packages(path: &Path) -> Option<Vec<Package>> {
 
 fn pypi(requirement: &str) -> Option<Package> {
     let requirement = requirement.trim();
-    let name: String =
-        requirement.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+    let name: String = requirement
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .collect();
     let pinned = requirement.split_once("==").map(|(_, version)| version.trim().to_owned());
     (!name.is_empty()).then(|| Package { ecosystem: "PyPI".to_owned(), name, version: pinned })
 }

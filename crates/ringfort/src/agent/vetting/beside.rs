@@ -106,9 +106,7 @@ pub fn hold(
 fn file_of<'a>(name: &'a str, manifest: &Manifest) -> &'a str {
     match manifest.serialization().method {
         vet::provenance::Method::Files => name,
-        vet::provenance::Method::Shards { .. } => {
-            name.rsplitn(3, ':').nth(2).unwrap_or(name)
-        }
+        vet::provenance::Method::Shards { .. } => name.rsplitn(3, ':').nth(2).unwrap_or(name),
     }
 }
 

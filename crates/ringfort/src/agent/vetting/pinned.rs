@@ -1,19 +1,19 @@
-//! Trust on first use: what each folder of a model was when it was first seen, and what is said when
-//! it is something else today.
+//! Trust on first use: what each folder of a model was when it was first seen, and what is said
+//! when it is something else today.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use durable::{Files as _, StdFiles};
 use sha2::{Digest as _, Sha256};
+use vet::Report;
 use vet::provenance::pins::{Change, Pin, PinBook, Seen};
 use vet::remark::{self, Remark, Weight};
-use vet::Report;
 
 use crate::failure::{Failure, OrHint as _};
 
-const ACCEPT: &str = "look at what changed with `ringfort vet-drift`; take its entry out of the file \
-                      of pins to accept it";
+const ACCEPT: &str = "look at what changed with `ringfort vet-drift`; take its entry out of the \
+                      file of pins to accept it";
 
 /// The name and the revision of a folder: of a hub's cache (`models--OWNER--NAME/snapshots/COMMIT`)
 /// those of the repository, otherwise its path.

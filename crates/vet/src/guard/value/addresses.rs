@@ -135,7 +135,8 @@ pub fn leads(text: &str) -> Vec<String> {
         let host = host.split(['/', '?', '#']).next().unwrap_or(host);
         let host = host.rsplit('@').next().unwrap_or(host);
         let host = host.split(':').next().unwrap_or(host);
-        let numbers = host.split('.').count() == 4 && host.split('.').all(|n| n.parse::<u8>().is_ok());
+        let numbers =
+            host.split('.').count() == 4 && host.split('.').all(|n| n.parse::<u8>().is_ok());
         let name = host_name(host).is_ok() && !is_file(host);
         (token.contains("://") || token.contains('@') || numbers || name).then(|| token.to_owned())
     };
