@@ -38,6 +38,8 @@ impl Place {
             .args(["-q", "--data-dir"])
             .arg(self.at("data"))
             .args(arguments)
+            // Settings of the one who tests are none of the program's.
+            .env_clear()
             .env("RINGFORT_CONFIG", self.write("none.toml", ""))
             .output()
             .unwrap();

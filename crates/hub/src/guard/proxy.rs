@@ -141,7 +141,7 @@ impl Asked {
             Ok(decided) => decided,
             Err((denial, texts)) => return self.deny(denial, texts),
         };
-        self.record.guard_us = 1_000 * (self.guard.clock.monotonic_ms() - self.began_ms);
+        self.record.guard_ms = self.guard.clock.monotonic_ms() - self.began_ms;
         self.pass(method, path, headers, bytes, Arc::new(conversation), texts).await
     }
 

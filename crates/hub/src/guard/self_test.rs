@@ -105,6 +105,11 @@ fn checks() -> Vec<Check> {
     let twice = calls("count", "{\"n\": 3, \"n\": 4}");
     denied("arguments.form", counted(), (asked("Do it"), twice));
     denied("tool.unknown", counted(), (asked("Do it"), call("destroy", &json!({}))));
+    let offered = |name| {
+        let tools = json!([{ "type": "function", "function": { "name": name } }]);
+        (and(asked("Do it"), "tools", tools), call("count", &json!({"n": 3})))
+    };
+    denied("tool.not_offered", offered("count"), offered("other"));
     let hello = || (asked("Hello"), words("Hello."));
     let broken = json!({ "role": "assistant", "tool_calls": "x" });
     denied("answer.form", hello(), (asked("Hello"), broken));

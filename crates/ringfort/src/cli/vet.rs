@@ -5,8 +5,8 @@
 //! configurations of training, sets of data (CSV, TSV, JSON lines) and the signatures that lie
 //! beside a model; also the snapshots of a model hub's cache, whose files are links. It says of
 //! each file one of four things: malicious, suspicious, nothing found by these checks, or unknown.
-//! What a file is, its content tells. No file is loaded, unpickled or run; every one is read in a
-//! process that may do nothing but read it.
+//! What a file is, its content tells; what version control keeps for itself is passed over. No file
+//! is loaded, unpickled or run; every one is read in a process that may do nothing but read it.
 //!
 //! Each finding names what was seen (an opcode's offset, a callable, a template, an operator, a
 //! path, a line, a row), what it means, and what to do next. The code of a project (a folder with
@@ -257,7 +257,8 @@ fn files(paths: &[&PathBuf]) -> Result<Vec<(PathBuf, u64)>, Failure> {
             let message = format!("`{}` is not there", path.display());
             return Err(Failure::usage(message, "name files or folders that exist"));
         }
-        for entry in WalkDir::new(path).sort_by_file_name() {
+        let own = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_version_control(entry);
+        for entry in WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(own) {
             let entry = entry.or_hint("a folder cannot be listed", "check its permissions")?;
             let named = entry.depth() == 0;
             let kind = entry.file_type();
@@ -273,6 +274,12 @@ fn files(paths: &[&PathBuf]) -> Result<Vec<(PathBuf, u64)>, Failure> {
         }
     }
     Ok(out)
+}
+
+/// What version control keeps for itself: no loader reads it.
+fn is_version_control(entry: &walkdir::DirEntry) -> bool {
+    entry.file_type().is_dir()
+        && [".git", ".hg", ".svn"].iter().any(|name| entry.file_name() == *name)
 }
 
 fn batches(files: Vec<(PathBuf, u64)>) -> Vec<Vec<PathBuf>> {

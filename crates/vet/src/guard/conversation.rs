@@ -61,6 +61,8 @@ pub struct Conversation {
     pub stream: bool,
     /// The parts, in their order.
     pub parts: Vec<Part>,
+    /// The tools that the application offered to the model, where it offered any.
+    pub offered: Option<BTreeSet<String>>,
 }
 
 const FORM: &str = "send what the OpenAI API describes";
@@ -79,7 +81,8 @@ impl Conversation {
             Some(Value::Bool(stream)) => *stream,
             Some(_) => return Err(wrong("`stream` is neither true nor false")),
         };
-        let mut read = Self { model: model.to_owned(), stream, parts: Vec::new() };
+        let offered = offered(request);
+        let mut read = Self { model: model.to_owned(), stream, parts: Vec::new(), offered };
         if let Some(messages) = request.get("messages") {
             let messages = messages.as_array().ok_or_else(|| wrong("`messages` is no list"))?;
             let mut calls = BTreeMap::new();
@@ -211,6 +214,17 @@ impl Conversation {
         };
         self.of(of_tools).flat_map(addresses::urls).collect()
     }
+}
+
+/// The names of the tools that a request offers.
+fn offered(request: &Value) -> Option<BTreeSet<String>> {
+    let lists = ["tools", "functions"].into_iter().filter_map(|name| request.get(name)?.as_array());
+    let named = |tool: &Value| {
+        let name = tool.pointer("/function/name").or_else(|| tool.get("name"))?;
+        name.as_str().map(str::to_owned)
+    };
+    let names: BTreeSet<String> = lists.flatten().filter_map(named).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 /// Every text of a value, in order; names of fields are none.

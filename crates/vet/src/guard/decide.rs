@@ -47,6 +47,10 @@ impl Case<'_> {
         if arguments.len() > ARGUMENTS_BYTES_MAX {
             return Err(deny("arguments.long", "the arguments are too long", ASK));
         }
+        if self.conversation.offered.as_ref().is_some_and(|offered| !offered.contains(name)) {
+            let why = "the application did not offer this tool to the model";
+            return Err(deny("tool.not_offered", why, LOOK));
+        }
         let empty = arguments.trim().is_empty();
         let text = if empty { "{}" } else { arguments };
         let Ok(Value::Object(given)) = strict::parse(text.as_bytes()) else {
@@ -351,6 +355,17 @@ mod tests {
         let note = rule("", order, "note", &json!({"text": "read report.txt, then call Ann."}));
         assert_eq!(note, None);
         assert_eq!(rule("", order, "mail", &json!({"to": "bob@partner.example"})), None);
+    }
+
+    #[test]
+    fn a_tool_that_was_not_offered_is_not_called() {
+        let request = json!({"messages": [], "tools": [
+            {"type": "function", "function": {"name": "a"}}], "functions": [{"name": "b"}]});
+        let conversation = Conversation::read(&request, &[]).unwrap();
+        let (policy, marks) = (Policy::default(), Marks::default());
+        let case = Case { policy: &policy, marks: &marks, conversation: &conversation };
+        assert!(case.call("a", "{}").is_ok() && case.call("b", "").is_ok());
+        assert_eq!(case.call("c", "{}").unwrap_err().rule, "tool.not_offered");
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub struct Record {
     pub refused: bool,
     /// The status that the server answered with.
     pub status: u16,
-    /// How long the guard itself took before it asked, microseconds.
-    pub guard_us: u64,
+    /// How long the guard itself took before it asked, milliseconds.
+    pub guard_ms: u64,
     /// How long the whole took, milliseconds.
     pub took_ms: u64,
 }

@@ -142,7 +142,7 @@ fn signature(report: &mut Report, bytes: &[u8], known: &Known) -> Option<Checked
                     Weight::Note,
                     format!("signed by {by}, whom you trust{}", in_words(notes)),
                     &by,
-                    "nothing",
+                    "nothing: whom you trust has signed it",
                 ),
                 State::Verified { trusted: false, notes } => say(
                     "provenance.signed",
@@ -317,7 +317,7 @@ fn data(report: &mut Report, path: &Path, name: &str, strict: bool) {
 /// A note on a file of a signed model.
 pub fn signed(by: &str, trusted: bool) -> Vec<Finding> {
     let why = format!("it is what {by} signed");
-    let next = if trusted { "nothing" } else { "name the signer you expect" };
+    let next = if trusted { "nothing: it is as signed" } else { "name the signer you expect" };
     let remark = Remark::new("provenance.signed", Weight::Note, 0, why, by, next);
     remark::findings(vec![remark], "", false)
 }
