@@ -20,8 +20,12 @@ pub fn run(root: &Path) -> ExitCode {
     let pypi_names = pypi.lines().map(|name| ("PyPI", name));
     let names: Vec<(&str, &str)> =
         pypi_names.chain(npm.lines().map(|name| ("npm", name))).collect();
+    let bytes = filter::build(names.iter().copied());
+    if let Some((_, lost)) = names.iter().find(|(of, name)| !filter::holds(&bytes, of, name)) {
+        eprintln!("the filter does not hold `{lost}`");
+        return ExitCode::FAILURE;
+    }
     let count = names.len();
-    let bytes = filter::build(names.into_iter());
     let path = root.join("crates/vet/src/deps/names.filter");
     match std::fs::write(&path, &bytes) {
         Ok(()) => {
