@@ -3,15 +3,17 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use learn::text::injection::InjectionModel;
 use vet::guard::record::{Raised, Record};
 
-/// Requests that wait to be written down. If more do, their texts are not looked at, and that is
-/// counted; their lines are never lost, the request waits for them.
-const WAITING_MAX: usize = 1_024;
+/// Requests that wait to be written down. A line is never lost: if more wait, requests wait too.
+const WAITING_MAX: usize = 16_384;
+/// If more than these wait, the texts of a request are not looked at, and its line says so: the
+/// small model must not hold anybody up.
+const JUDGED_WAITING_MAX: usize = 64;
 /// Bytes of text of one request that the model is asked about.
 pub const JUDGED_BYTES_MAX: usize = 16 << 10;
 
@@ -27,23 +29,26 @@ enum Job {
 #[derive(Clone)]
 pub struct Recorder {
     jobs: SyncSender<Job>,
-    unjudged: Arc<AtomicU64>,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Recorder {
     /// Begins: a thread that ends when nobody writes any more.
     pub fn start(mut out: Box<dyn Write + Send>) -> Self {
-        let (jobs, waiting) = sync_channel::<Job>(WAITING_MAX);
+        let (jobs, told) = sync_channel::<Job>(WAITING_MAX);
+        let waiting: Arc<AtomicUsize> = Arc::default();
+        let left = Arc::clone(&waiting);
         std::thread::spawn(move || {
             let model = InjectionModel::shipped().ok();
             let mut dirty = false;
-            while let Ok(job) = waiting.recv() {
+            while let Ok(job) = told.recv() {
                 match job {
                     Job::Write(mut record, texts) => {
                         if let Some(model) = &model {
                             record.raised.extend(raised(model, &texts));
                         }
                         drop(texts);
+                        left.fetch_sub(1, Ordering::Relaxed);
                         let line = serde_json::to_vec(&*record).unwrap_or_default();
                         let written = out.write_all(&line).and_then(|()| out.write_all(b"\n"));
                         if let Err(error) = written.and_then(|()| out.flush())
@@ -60,20 +65,18 @@ impl Recorder {
                 }
             }
         });
-        Self { jobs, unjudged: Arc::default() }
+        Self { jobs, waiting }
     }
 
-    /// Writes a record down. Where too many wait, its texts are not looked at.
-    pub fn write(&self, record: Record, texts: Vec<Text>) {
-        match self.jobs.try_send(Job::Write(Box::new(record), texts)) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(Job::Write(mut record, _))) => {
-                self.unjudged.fetch_add(1, Ordering::Relaxed);
-                record.raised.push(Raised { rule: "injection.unjudged", value: 1.0, at: "load" });
-                let _ = self.jobs.send(Job::Write(record, Vec::new()));
-            }
-            Err(TrySendError::Full(Job::Flush(_))) => {}
+    /// Writes a record down. Where many wait, its texts are not looked at.
+    pub fn write(&self, mut record: Record, mut texts: Vec<Text>) {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        if before > JUDGED_WAITING_MAX && !texts.is_empty() {
+            texts.clear();
+            record.raised.push(Raised { rule: "injection.unjudged", value: 1.0, at: "load" });
         }
+        // Nobody writes any more only when the guard ends.
+        let _ = self.jobs.send(Job::Write(Box::new(record), texts));
     }
 
     /// Waits until everything so far is written.
