@@ -78,12 +78,14 @@ fn has_remote_code(folder: &Path) -> bool {
     config.is_some_and(|bytes| memchr::memmem::find(&bytes, b"auto_map").is_some())
 }
 
-/// Openings of source code become notes.
+/// Openings of source code become notes, and so does keeping a file that was fetched, which every
+/// downloader does; writing to a place from which code runs later stays what it is.
 pub fn soften(report: &mut Report) {
+    const OPENINGS: [&str; 3] = ["code.", "content.program", "text."];
     for finding in &mut report.findings {
-        let opening =
-            ["code.", "content.program", "text."].iter().any(|rule| finding.rule.starts_with(rule));
-        if opening && finding.severity == Severity::Medium {
+        let opening = OPENINGS.iter().any(|rule| finding.rule.starts_with(rule));
+        let keeps = finding.rule == "code.write" && finding.reason.starts_with("It writes or");
+        if opening && finding.severity == Severity::Medium || keeps {
             finding.severity = Severity::Note;
         }
     }
