@@ -100,7 +100,7 @@ fn packages_data_and_configurations_join() {
     let (code, reports) = place.vet(&["p"]);
     assert_eq!(code, 1);
     assert_eq!(verdict(&reports, "requirements.txt"), "suspicious");
-    assert_eq!(verdict(&reports, "package.json"), "suspicious");
+    assert_eq!(verdict(&reports, "package.json"), "malicious");
     assert_eq!(verdict(&reports, "train.yaml"), "malicious");
     assert_eq!(verdict(&reports, "data.jsonl"), "nothing_found");
     let data = reports.iter().find(|report| report["format"] == "jsonl");
@@ -251,12 +251,12 @@ fn signatures_cross_over_to_the_reference_implementation_and_back() {
     // Ours, read by theirs.
     assert_eq!(place.run(&["vet-sign", "m", "--private-key", "k.pem"]).0, 0);
     let public = text("k.pub");
-    let verify = ["verify", "key", &model, "--signature", &signature, "--public-key", &public];
+    let verify = ["verify", "key", &model, "--signature", &signature, "--public_key", &public];
     assert!(reference(&python, &verify));
     // Theirs, read by ours.
     std::fs::remove_file(place.at("m/model.sig")).unwrap();
     let private = text("k.pem");
-    let sign = ["sign", "key", &model, "--signature", &signature, "--private-key", &private];
+    let sign = ["sign", "key", &model, "--signature", &signature, "--private_key", &private];
     assert!(reference(&python, &sign));
     assert_eq!(place.run(&["vet-verify", "m", "--key", "k.pub"]).0, 0);
     // Changed, refused by both.
