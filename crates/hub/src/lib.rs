@@ -9,6 +9,7 @@
 //! | [`api`], [`metrics`] | the same actions for programs |
 //! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
 //! | [`record`] | the record read over, and checked without believing who sent it |
+//! | [`guard`] | a proxy between applications and the models that they ask |
 //! | [`schedule`] | plans that wait for the maintenance window |
 //! | [`machines`] | machines that report here: joining, certificates, reports, removal |
 //! | [`messages`] | mail, webhook and ntfy out of a durable outbox |
@@ -35,6 +36,7 @@ pub mod class;
 pub mod db;
 pub mod executor;
 pub mod gate;
+pub mod guard;
 pub mod hub;
 pub mod jobs;
 pub mod limits;

@@ -8,7 +8,10 @@
 //! | [`reader`] | from bytes to a report: tells the formats, goes down through containers |
 //! | [`fact`] | what readers find |
 //! | [`policy`] | what is thought of it |
-//! | [`finding`], [`sarif`] | findings, verdicts, reports |
+//! | [`finding`], [`sarif`], [`ocsf`] | findings, verdicts, reports |
+//! | [`provenance`], [`bom`] | who signed a model, and what it consists of |
+//! | [`deps`], [`data`], [`weights`], [`remark`] | what stands around a model, and its numbers |
+//! | [`guard`] | what may pass between an application and the model that it asks |
 //! | [`pickle`], [`python`], [`keras`], [`hdf5`] | what several formats share |
 //! | [`zip`], [`proto`], [`json`], [`unpack`] | containers and encodings |
 //! | [`limits`] | the written limit of every loop, file and decompression in this crate |
@@ -33,10 +36,12 @@ pub mod deps;
 pub mod fact;
 pub mod finding;
 pub mod format;
+pub mod guard;
 pub mod hdf5;
 pub mod json;
 pub mod keras;
 pub mod limits;
+pub mod ocsf;
 pub mod pickle;
 pub mod policy;
 pub mod proto;

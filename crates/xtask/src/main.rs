@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `tidy` | checks the house rules that the compiler and clippy cannot see |
 //! | `test` | installs what the tests need, makes test roots, lints, tests, and counts |
+//! | `names` | makes the filter of known package names |
 //! | `bench` | measures against the stated goals, beside a peer where there is one |
 #![expect(
     clippy::disallowed_methods,
@@ -12,6 +13,7 @@
 
 mod bench;
 mod counts;
+mod names;
 mod phase;
 mod prerequisites;
 mod source;
@@ -31,6 +33,7 @@ usage: cargo xtask <command>
                        (such as `--package net`)
   bench [NAME...]      run the named measurements, or all of them
   bench --list         name them
+  names                make the filter of known package names of its lists
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["test", "--quick", chosen @ ..] => {
             test::run(&repository_root(), test::Extent::Quick(chosen))
         }
+        ["names"] => names::run(&repository_root()),
         ["bench", names @ ..] => bench::run(&repository_root(), names),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -1,32 +1,49 @@
-//! Says of model files what they would do when they are loaded.
+//! Says of models, and of what stands around them, what they would do when they are used.
 //!
-//! `ringfort vet PATH...` reads files and folders (models, archives, templates, notebooks, the
-//! code beside a model) and says of each one of four things: malicious, suspicious, nothing found
-//! by these checks, or unknown. What a file is, its content tells, never its name. No file is
-//! loaded, unpickled or run; every one is read in a process that may do nothing but read it.
+//! `ringfort vet PATH...` reads files and folders: models, archives, templates, notebooks, the code
+//! beside a model, lists of packages (lock files, requirements, `pyproject.toml`, `package.json`),
+//! configurations of training, sets of data (CSV, TSV, JSON lines) and the signatures that lie
+//! beside a model; also the snapshots of a model hub's cache, whose files are links. It says of
+//! each file one of four things: malicious, suspicious, nothing found by these checks, or unknown.
+//! What a file is, its content tells; what version control keeps for itself is passed over. No file
+//! is loaded, unpickled or run; every one is read in a process that may do nothing but read it.
 //!
 //! Each finding names what was seen (an opcode's offset, a callable, a template, an operator, a
-//! path), what it means, and what to do next. `--baseline FILE` leaves out findings that a person
-//! accepted earlier: lines of a file's SHA-256 and a finding's id. Exit codes: 1 with findings, 4
-//! where something could not be told.
+//! path, a line, a row), what it means, and what to do next. The code of a project (a folder with
+//! `pyproject.toml`, `package.json` and the like) is judged as a program, code beside a model as
+//! what a loader would run. Openings that an attack would use and that most projects have (a
+//! `torch.load` without `weights_only`, a revision that may move) are notes; `--strict` makes
+//! findings of them.
+//!
+//! A signature is held against the files beside it: who signed, and which file is not what was
+//! signed. `--key`, `--certificates` or `--identity` say whom you trust.
+//!
+//! `--baseline FILE` leaves out findings that a person accepted earlier: lines of a file's SHA-256
+//! and a finding's id; `--write-baseline FILE` writes what was found as such lines. `--pins FILE`
+//! remembers each folder the first time it is seen and says when it is another one later. Exit
+//! codes: 1 with findings, 4 where something could not be told.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use vet::{Report, Verdict};
+use spine::Clock as _;
+use vet::{Report, Severity, Verdict};
 use walkdir::WalkDir;
 
-use crate::agent::vetting::{VetJob, unread};
+use crate::agent::vetting::beside::{self, ByFile};
+use crate::agent::vetting::{Trusted, VetJob, around, pinned, project, trust, unread};
 use crate::agent::worker;
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
+use crate::rim::SystemClock;
 use crate::verbs::Verb;
 
 /// The verb.
 pub const VERB: Verb = Verb {
     name: "vet",
-    about: "Say what model files would do when they are loaded",
+    about: "Say what models, data and dependencies would do when they are used",
     hidden: false,
     args,
     run,
@@ -39,7 +56,13 @@ const BATCH_BYTES: u64 = 4 << 30;
 const FILES_MAX: usize = 200_000;
 
 fn args(command: Command) -> Command {
-    command
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+    };
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let command = command
         .arg(
             Arg::new("paths")
                 .value_name("PATH")
@@ -48,19 +71,25 @@ fn args(command: Command) -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("Files and folders to read"),
         )
-        .arg(
-            Arg::new("sarif")
-                .long("sarif")
-                .action(ArgAction::SetTrue)
-                .help("Print one SARIF 2.1.0 document"),
-        )
-        .arg(
-            Arg::new("baseline")
-                .long("baseline")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .help("Leave out findings that this file accepts: lines of SHA-256 and finding id"),
-        )
+        .arg(flag("sarif", "Print one SARIF 2.1.0 document").conflicts_with("ocsf"))
+        .arg(flag("ocsf", "Print OCSF Detection Findings (class 2004), one a line"))
+        .arg(flag("strict", "Count openings that an attack would use as findings"))
+        .arg(file(
+            "baseline",
+            "Leave out findings that this file accepts: lines of SHA-256 and finding id",
+        ))
+        .arg(file("write-baseline", "Write what is found as such lines, for a person to read over"))
+        .arg(file("pins", "Remember folders at first sight, and say when they changed"));
+    trust::args(command)
+}
+
+/// How reports are printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    Sarif,
+    Ocsf,
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
@@ -69,34 +98,158 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         Some(path) => baseline(path)?,
         None => HashSet::new(),
     };
-    let sarif = matches.get_flag("sarif");
-    let mut exit = Exit::Done;
-    let mut kept = Vec::new();
-    for batch in batches(files(&paths)?) {
-        for report in read(context, &batch) {
+    let form = match (matches.get_flag("sarif"), matches.get_flag("ocsf"), context.json) {
+        (true, _, _) => Form::Sarif,
+        (_, true, _) => Form::Ocsf,
+        (_, _, true) => Form::Json,
+        _ => Form::Text,
+    };
+    let reading = Reading {
+        strict: matches.get_flag("strict"),
+        trusted: trust::from(matches)?,
+        projects: BTreeSet::new(),
+    };
+    let files = files(&paths)?;
+    let signed = signed(context, &paths, &files, &reading)?;
+    let mut seen = Seen::default();
+    let reading = Reading { projects: project::roots(&files), ..reading };
+    for batch in batches(files) {
+        for mut report in read(context, &batch, &reading) {
+            if let Some(more) = signed.get(Path::new(&report.path)) {
+                report.join(more.clone());
+            }
             let sha256 = report.sha256.clone();
             let report = report.without(&|id| accepted.contains(&(sha256.clone(), id.to_owned())));
-            exit = exit.and(match report.verdict {
-                Verdict::Malicious | Verdict::Suspicious => Exit::Findings,
-                Verdict::Unknown => Exit::Unknown,
-                Verdict::NothingFound => Exit::Done,
+            seen.take(report, form, context)?;
+        }
+    }
+    if let Some(path) = matches.get_one::<PathBuf>("pins") {
+        for report in pinned::folders(path, &paths, &seen.digests, SystemClock.now_ms())? {
+            seen.take(report, form, context)?;
+        }
+    }
+    if form == Form::Sarif {
+        context.print_json(&vet::sarif::document(&seen.kept))?;
+    }
+    if let Some(path) = matches.get_one::<PathBuf>("write-baseline") {
+        write_baseline(path, &seen.lines)?;
+        context.progress(format!("{} findings written as accepted", seen.lines.len()));
+    }
+    Ok(seen.exit)
+}
+
+/// What the run has seen so far.
+struct Seen {
+    exit: Exit,
+    /// Reports that are printed in one document at the end.
+    kept: Vec<Report>,
+    /// Lines of a baseline.
+    lines: Vec<String>,
+    /// The SHA-256 of each file.
+    digests: Vec<(PathBuf, String)>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { exit: Exit::Done, kept: Vec::new(), lines: Vec::new(), digests: Vec::new() }
+    }
+}
+
+impl Seen {
+    fn take(&mut self, report: Report, form: Form, context: &Context) -> Result<(), Failure> {
+        self.exit = self.exit.and(match report.verdict {
+            Verdict::Malicious | Verdict::Suspicious => Exit::Findings,
+            Verdict::Unknown => Exit::Unknown,
+            Verdict::NothingFound => Exit::Done,
+        });
+        for finding in report.findings.iter().filter(|f| f.severity >= Severity::Unknown) {
+            let line = format!("{} {}  # {} {}", report.sha256, finding.id, finding.rule, {
+                inert(&report.path)
             });
-            if sarif {
-                kept.push(report);
-            } else if context.json {
-                context.print_json(&report)?;
-            } else {
-                show(context, &report);
+            self.lines.push(line);
+        }
+        self.digests.push((PathBuf::from(&report.path), report.sha256.clone()));
+        match form {
+            Form::Text => show(context, &report),
+            Form::Json => context.print_json(&report)?,
+            Form::Ocsf => {
+                for line in vet::ocsf::lines(&report, SystemClock.now_ms()) {
+                    context.print_json(&line)?;
+                }
+            }
+            Form::Sarif => self.kept.push(report),
+        }
+        Ok(())
+    }
+}
+
+/// How files are read.
+struct Reading {
+    strict: bool,
+    trusted: Trusted,
+    /// The roots of projects among the files.
+    projects: BTreeSet<PathBuf>,
+}
+
+/// What the signatures among the files, or beside a file that was named by itself, say.
+fn signed(
+    context: &Context,
+    paths: &[&PathBuf],
+    files: &[(PathBuf, u64)],
+    reading: &Reading,
+) -> Result<ByFile, Failure> {
+    let named = |path: &Path| {
+        path.file_name().is_some_and(|name| around::may_be_signature(&name.to_string_lossy()))
+    };
+    let among: BTreeSet<PathBuf> =
+        files.iter().map(|(path, _)| path.clone()).filter(|path| named(path)).collect();
+    let single: BTreeSet<PathBuf> =
+        paths.iter().filter(|path| path.is_file()).map(|path| (*path).clone()).collect();
+    let beside: BTreeSet<PathBuf> =
+        single.iter().flat_map(|path| beside::signatures_of(path)).collect();
+    let mut found = ByFile::new();
+    for signature in among.union(&beside) {
+        let job = VetJob {
+            files: vec![absolute(signature)],
+            trusted: reading.trusted.clone(),
+            ..VetJob::default()
+        };
+        // One that cannot be read is told in its own report.
+        let Ok(result) = worker::vet(job) else { continue };
+        let alone = !among.contains(signature) || single.contains(signature);
+        for (_, checked) in &result.signatures {
+            match beside::hold(signature, checked, alone.then_some(&single)) {
+                Ok(more) => {
+                    for (path, findings) in more {
+                        found.entry(path).or_default().extend(findings);
+                    }
+                }
+                Err(failure) => context
+                    .warn(format!("{}: {}", signature.display(), { inert(&failure.message) })),
             }
         }
     }
-    if sarif {
-        context.print_json(&vet::sarif::document(&kept))?;
-    }
-    Ok(exit)
+    Ok(found)
 }
 
-/// Every file below the paths, in a stable order. Links are not followed out of a folder.
+fn absolute(path: &PathBuf) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.clone())
+}
+
+fn write_baseline(path: &Path, lines: &[String]) -> Result<(), Failure> {
+    let help = "name a file that can be written";
+    let mut file = std::fs::File::create(path).or_hint("the baseline cannot be written", help)?;
+    let head = "# Findings that were accepted: SHA-256 of the file, id of the finding. Take out \
+                the lines that nobody read.";
+    writeln!(file, "{head}").or_hint("the baseline cannot be written", help)?;
+    for line in lines {
+        writeln!(file, "{line}").or_hint("the baseline cannot be written", help)?;
+    }
+    Ok(())
+}
+
+/// Every file below the paths, in a stable order. Links to files are read as what they lead to, as
+/// the caches of model hubs are made; links to folders are not followed.
 fn files(paths: &[&PathBuf]) -> Result<Vec<(PathBuf, u64)>, Failure> {
     let mut out = Vec::new();
     for path in paths {
@@ -104,11 +257,13 @@ fn files(paths: &[&PathBuf]) -> Result<Vec<(PathBuf, u64)>, Failure> {
             let message = format!("`{}` is not there", path.display());
             return Err(Failure::usage(message, "name files or folders that exist"));
         }
-        for entry in WalkDir::new(path).sort_by_file_name() {
+        let own = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_version_control(entry);
+        for entry in WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(own) {
             let entry = entry.or_hint("a folder cannot be listed", "check its permissions")?;
             let named = entry.depth() == 0;
-            let file = entry.file_type().is_file() || named && entry.path().is_file();
-            if file {
+            let kind = entry.file_type();
+            let lost = kind.is_symlink() && !entry.path().exists();
+            if kind.is_file() || (named || kind.is_symlink()) && entry.path().is_file() || lost {
                 let size = std::fs::metadata(entry.path()).map_or(0, |data| data.len());
                 out.push((entry.into_path(), size));
             }
@@ -119,6 +274,12 @@ fn files(paths: &[&PathBuf]) -> Result<Vec<(PathBuf, u64)>, Failure> {
         }
     }
     Ok(out)
+}
+
+/// What version control keeps for itself: no loader reads it.
+fn is_version_control(entry: &walkdir::DirEntry) -> bool {
+    entry.file_type().is_dir()
+        && [".git", ".hg", ".svn"].iter().any(|name| entry.file_name() == *name)
 }
 
 fn batches(files: Vec<(PathBuf, u64)>) -> Vec<Vec<PathBuf>> {
@@ -141,10 +302,16 @@ fn batches(files: Vec<(PathBuf, u64)>) -> Vec<Vec<PathBuf>> {
 
 /// Reads a batch in a worker. One that ends badly has read a file that made it so: then each file
 /// gets a worker of its own, and that one is unknown.
-fn read(context: &Context, batch: &[PathBuf]) -> Vec<Report> {
+fn read(context: &Context, batch: &[PathBuf], reading: &Reading) -> Vec<Report> {
     // The worker stands in a folder of its own.
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    match worker::vet(VetJob { files: batch.iter().map(absolute).collect() }) {
+    let job = VetJob {
+        files: batch.iter().map(absolute).collect(),
+        sources: batch.iter().map(|path| project::is_source(path, &reading.projects)).collect(),
+        strict: reading.strict,
+        trusted: reading.trusted.clone(),
+        ..VetJob::default()
+    };
+    match worker::vet(job) {
         Ok(result) if result.reports.len() == batch.len() => {
             let named = |(report, path): (Report, &PathBuf)| Report {
                 path: path.display().to_string(),
@@ -154,7 +321,10 @@ fn read(context: &Context, batch: &[PathBuf]) -> Vec<Report> {
         }
         _ if batch.len() > 1 => {
             context.warn("a reading worker failed; its files are read one by one");
-            batch.iter().flat_map(|path| read(context, std::slice::from_ref(path))).collect()
+            batch
+                .iter()
+                .flat_map(|path| read(context, std::slice::from_ref(path), reading))
+                .collect()
         }
         Ok(_) => {
             batch.iter().map(|path| unread(path, "the reading worker gave no result")).collect()

@@ -88,7 +88,10 @@ fn model(inventory: &Inventory) -> Value {
 }
 
 fn licences(id: &str) -> Value {
-    json!([{"license": {"id": id}}])
+    match id.strip_prefix("LicenseRef-") {
+        Some(name) => json!([{"license": {"name": name}}]),
+        None => json!([{"license": {"id": id}}]),
+    }
 }
 
 /// Puts a field where there is a value.

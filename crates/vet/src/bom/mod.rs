@@ -1,11 +1,11 @@
 //! What a model consists of, for others to read: CycloneDX 1.6 (ML-BOM), SPDX 3.0.1 (AI profile)
-//! and
-//! a SLSA provenance statement (v1).
+//! and a SLSA provenance statement (v1).
 //!
 //! All three are written from one [`Inventory`]. What is not known is left out, or said to be
 //! unknown where the standard wants it; nothing is made up. Time and the serial number are
 //! arguments.
 
+pub mod card;
 mod cyclonedx;
 mod slsa;
 mod spdx;

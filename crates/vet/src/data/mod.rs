@@ -6,6 +6,7 @@
 //! | [`labels`] | rows whose label is probably wrong (confident learning) |
 //! | [`duplicates`] | rows that are the same or nearly so (MinHash), and groups that stand apart |
 //! | [`personal`] | card and account numbers, addresses, keys and passwords |
+//! | [`table`] | the rows of a set, and all of the above over a file |
 //! | [`retrieval`] | documents of a knowledge base that are written for the model, not for people |
 //!
 //! A set in which nothing is found is not clean; it is a set in which these checks found nothing.
@@ -14,5 +15,6 @@ pub mod duplicates;
 pub mod labels;
 pub mod personal;
 pub mod retrieval;
+pub mod table;
 pub mod triggers;
 mod words;

@@ -30,18 +30,21 @@ pub fn personal(text: &str, row: usize) -> Vec<Remark> {
     for token in text.split(|c: char| c.is_whitespace() || "\"'`<>(){}[],;|".contains(c)) {
         let token = token.trim_end_matches(['.', ':', '!', '?']);
         if let Some((rule, why)) = judge(token) {
-            remarks.push(Remark::new(rule, Weight::Suspicious, row, why, &masked(token), NEXT));
+            // A key that works is worth a stop; an address or a token that may be old, a look.
+            let key = rule == "data.service_key";
+            let weight = if key { Weight::Suspicious } else { Weight::Weakness };
+            remarks.push(Remark::new(rule, weight, row, why, &masked(token), NEXT));
         }
     }
     for digits in numbers(text) {
         if is_card(&digits) {
             let (rule, why) = ("data.card", "a card number with a right check digit");
-            remarks.push(Remark::new(rule, Weight::Suspicious, row, why, &masked(&digits), NEXT));
+            remarks.push(Remark::new(rule, Weight::Weakness, row, why, &masked(&digits), NEXT));
         }
     }
     for account in accounts(text) {
         let (rule, why) = ("data.iban", "an account number (IBAN) with right check digits");
-        remarks.push(Remark::new(rule, Weight::Suspicious, row, why, &masked(&account), NEXT));
+        remarks.push(Remark::new(rule, Weight::Weakness, row, why, &masked(&account), NEXT));
     }
     named_secrets(text, row, &mut remarks);
     remarks.truncate(REMARKS_MAX);
@@ -210,7 +213,7 @@ fn named_secrets(text: &str, row: usize, remarks: &mut Vec<Remark>) {
             && value.chars().any(|c| c.is_ascii_digit())
         {
             let (rule, why) = ("data.named_secret", "a value that its name calls a secret");
-            remarks.push(Remark::new(rule, Weight::Suspicious, row, why, &masked(value), NEXT));
+            remarks.push(Remark::new(rule, Weight::Weakness, row, why, &masked(value), NEXT));
         }
     }
 }

@@ -30,7 +30,8 @@ pub fn retrieval(document: &str, row: usize, model: &InjectionModel) -> Vec<Rema
         let evidence = judgement.phrases.join(" | ");
         remarks.push(Remark::new(
             "data.rag.injection",
-            Weight::Suspicious,
+            // The model raises; it never decides.
+            Weight::Note,
             row,
             why,
             &evidence,
@@ -68,7 +69,7 @@ fn hidden(document: &str, row: usize, remarks: &mut Vec<Remark>) {
     if overrides > 0 {
         let why = "it turns the direction of its letters, so that it reads other than it looks";
         let rule = "data.rag.direction";
-        remarks.push(Remark::new(rule, Weight::Suspicious, row, why, "", NEXT));
+        remarks.push(Remark::new(rule, Weight::Weakness, row, why, "", NEXT));
     }
 }
 
@@ -87,7 +88,7 @@ fn markup(document: &str, row: usize, remarks: &mut Vec<Remark>) {
     if let Some(found) = UNSEEN.iter().find(|found| plain.contains(**found)) {
         let why = "part of it is not shown on the page";
         let rule = "data.rag.unseen_markup";
-        remarks.push(Remark::new(rule, Weight::Suspicious, row, why, found, NEXT));
+        remarks.push(Remark::new(rule, Weight::Weakness, row, why, found, NEXT));
     }
     let images = document.match_indices("![").filter_map(|(at, _)| document.get(at..));
     for image in images.take(100) {
@@ -95,10 +96,12 @@ fn markup(document: &str, row: usize, remarks: &mut Vec<Remark>) {
         let address = address.split(')').next().unwrap_or_default();
         let asks = ["{", "%7b", "$(", "<secret", "[data"];
         let lower = address.to_lowercase();
-        if lower.starts_with("http") && asks.iter().any(|ask| lower.contains(ask)) {
+        // A placeholder in the path is what every badge has.
+        let query = lower.split_once('?').map_or("", |(_, query)| query);
+        if lower.starts_with("http") && asks.iter().any(|ask| query.contains(ask)) {
             let why = "an image whose address is to be filled with what the model knows";
             let rule = "data.rag.exfiltration";
-            remarks.push(Remark::new(rule, Weight::Malicious, row, why, address, NEXT));
+            remarks.push(Remark::new(rule, Weight::Suspicious, row, why, address, NEXT));
             break;
         }
     }
@@ -121,7 +124,7 @@ fn bait(document: &str, row: usize, remarks: &mut Vec<Remark>) {
         let why = format!("one phrase is repeated {count} times, as if to be found for it");
         let evidence = phrase.join(" ");
         let rule = "data.rag.bait";
-        remarks.push(Remark::new(rule, Weight::Suspicious, row, why, &evidence, NEXT));
+        remarks.push(Remark::new(rule, Weight::Weakness, row, why, &evidence, NEXT));
     }
 }
 

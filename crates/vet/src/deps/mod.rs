@@ -6,6 +6,7 @@
 //! | [`names`] | package names that are nearly those of others |
 //! | [`code`] | Python: unsafe loads, code from repositories, revisions that may move |
 //! | [`notebook`] | Jupyter notebooks: their code, and the commands in them |
+//! | [`file`] | which of them a file is for |
 //! | [`config`] | training and model configurations, line by line |
 //! | [`install`] | scripts that run at installation |
 //!
@@ -14,14 +15,18 @@
 
 pub mod code;
 pub mod config;
+pub mod file;
+mod filter;
 pub mod install;
 pub mod names;
 pub mod notebook;
 
+use serde::{Deserialize, Serialize};
+
 use crate::remark::{Remark, Weight};
 
 /// A package that a lock file or a requirements file names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
     /// The ecosystem, as OSV names it: `PyPI`, `npm`, `crates.io`.
     pub ecosystem: String,
@@ -38,8 +43,10 @@ pub const PACKAGES_MAX: usize = 100_000;
 pub fn packages(packages: &[Package]) -> Vec<Remark> {
     let mut remarks = Vec::new();
     for (at, package) in packages.iter().take(PACKAGES_MAX).enumerate() {
-        if package.ecosystem == "PyPI" {
-            remarks.extend(names::judge(&package.name, at + 1));
+        match package.ecosystem.as_str() {
+            "PyPI" => remarks.extend(names::judge(&package.name, at + 1)),
+            "npm" => remarks.extend(names::judge_npm(&package.name, at + 1)),
+            _ => {}
         }
         if package.version.is_none() {
             remarks.push(Remark::new(

@@ -1,16 +1,24 @@
-//! Package names that are nearly those of others (typosquats).
+//! Package names that are nearly those of others (typosquats), and names that sound right and are
+//! not known (such as language models invent).
 //!
-//! Compared with a list of the packages of machine learning that are used most, written by this
-//! project. Names are compared as PyPI does (case, `-`, `_` and `.` are one). A name of the list is
-//! never told; a name that is far from all of them is simply not known here.
+//! Two lists stand behind it. A short one of the packages that are imitated (PyPI's by this
+//! project, npm's by downloads) is what a name is compared with, as PyPI does (case, `-`, `_` and
+//! `.` are one). A compact filter of some twenty-three thousand names says what is known to be
+//! good: such a name is never told, however near it is to another. A name that is far from all of
+//! them is simply not known here.
 
+use super::filter;
 use crate::remark::{Remark, Weight};
 
 const KNOWN: &str = include_str!("known.txt");
+const KNOWN_NPM: &str = include_str!("known_npm.txt");
+const FILTER: &[u8] = include_bytes!("names.filter");
 /// Characters of a name that are compared; no package has a longer one.
 const NAME_CHARS_MAX: usize = 100;
 
 const NEXT: &str = "check the name letter by letter on the package's own page before installing";
+const NEXT_INVENTED: &str = "look whether the package exists, who publishes it and since when; a \
+                             name that a model made up may be taken by anybody";
 
 /// How a name differs from a known one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +35,31 @@ enum Slip {
     Dressed,
 }
 
-/// What is to be said of the name of a package.
+/// What is to be said of the name of a package of PyPI.
 pub fn judge(name: &str, at: usize) -> Option<Remark> {
-    let plain = normal(name);
-    if plain.chars().count() > NAME_CHARS_MAX || is_known(&plain) {
+    judged(&normal(name), name, at, "PyPI", KNOWN)
+}
+
+/// What is to be said of the name of a package of npm.
+pub fn judge_npm(name: &str, at: usize) -> Option<Remark> {
+    judged(&name.trim().to_lowercase(), name, at, "npm", KNOWN_NPM)
+}
+
+fn judged(
+    plain: &str,
+    name: &str,
+    at: usize,
+    ecosystem: &str,
+    imitated: &'static str,
+) -> Option<Remark> {
+    if plain.chars().count() > NAME_CHARS_MAX || is_known(plain, ecosystem, imitated) {
         return None;
     }
-    let (slip, known) = KNOWN
+    let near = imitated
         .split_whitespace()
-        .filter_map(|known| Some((slip(&plain, known)?, known)))
-        .min_by_key(|(slip, _)| *slip as u8)?;
+        .filter_map(|known| Some((slip(plain, known)?, known)))
+        .min_by_key(|(slip, _)| *slip as u8);
+    let Some((slip, known)) = near else { return invented(plain, name, at) };
     let (weight, how) = match slip {
         Slip::LookAlike => (Weight::Suspicious, "looks like"),
         Slip::Separator => (Weight::Suspicious, "is, but for its hyphens,"),
@@ -46,6 +69,82 @@ pub fn judge(name: &str, at: usize) -> Option<Remark> {
     };
     let why = format!("the name {how} `{known}`, which far more people use");
     Some(Remark::new("deps.typosquat", weight, at, why, name, NEXT))
+}
+
+/// Names that people trust.
+const BRANDS: [&str; 24] = [
+    "anthropic",
+    "azure",
+    "bedrock",
+    "chatgpt",
+    "claude",
+    "cuda",
+    "deepseek",
+    "gemini",
+    "gpt",
+    "huggingface",
+    "keras",
+    "langchain",
+    "llama",
+    "mistral",
+    "numpy",
+    "onnx",
+    "openai",
+    "pandas",
+    "pytorch",
+    "sklearn",
+    "tensorflow",
+    "torch",
+    "transformers",
+    "vllm",
+];
+/// Words that mean nothing by themselves.
+const WORDS: [&str; 34] = [
+    "api",
+    "async",
+    "auto",
+    "client",
+    "cli",
+    "connector",
+    "core",
+    "easy",
+    "enhanced",
+    "extra",
+    "extras",
+    "fast",
+    "gpu",
+    "helper",
+    "helpers",
+    "integration",
+    "kit",
+    "lib",
+    "official",
+    "plus",
+    "pro",
+    "py",
+    "python",
+    "quick",
+    "sdk",
+    "simple",
+    "suite",
+    "toolkit",
+    "tool",
+    "tools",
+    "util",
+    "utilities",
+    "utils",
+    "wrapper",
+];
+
+/// A name that is put together of a well-known brand and words that mean nothing by themselves.
+fn invented(plain: &str, name: &str, at: usize) -> Option<Remark> {
+    let parts: Vec<&str> = plain.split(['-', '/', '@']).filter(|part| !part.is_empty()).collect();
+    let branded = parts.iter().any(|part| BRANDS.contains(part));
+    let plain_words = parts.iter().all(|part| BRANDS.contains(part) || WORDS.contains(part));
+    (parts.len() >= 2 && branded && plain_words).then(|| {
+        let why = "it sounds like a package that should exist, and is not one that many people use";
+        Remark::new("deps.invented_name", Weight::Weakness, at, why, name, NEXT_INVENTED)
+    })
 }
 
 /// PEP 503.
@@ -60,8 +159,8 @@ fn normal(name: &str) -> String {
     out
 }
 
-fn is_known(name: &str) -> bool {
-    KNOWN.split_whitespace().any(|known| known == name)
+fn is_known(name: &str, ecosystem: &str, imitated: &str) -> bool {
+    filter::holds(FILTER, ecosystem, name) || imitated.split_whitespace().any(|k| k == name)
 }
 
 fn slip(name: &str, known: &str) -> Option<Slip> {
@@ -218,6 +317,27 @@ mod tests {
         ] {
             assert_eq!(weight(name), Some(Weight::Suspicious), "{name}");
         }
+    }
+
+    #[test]
+    fn the_filter_is_made_of_the_lists() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/names");
+        let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).unwrap();
+        let (pypi, npm) = (read("pypi.txt"), read("npm.txt"));
+        let of = |ecosystem, list: &'static str| list.lines().map(move |name| (ecosystem, name));
+        let (pypi, npm): (&'static str, &'static str) = (pypi.leak(), npm.leak());
+        let names: Vec<_> = of("PyPI", pypi).chain(of("npm", npm)).collect();
+        assert!(filter::build(names.into_iter()) == FILTER, "run `cargo xtask names`");
+    }
+
+    #[test]
+    fn names_of_npm_and_names_that_sound_right() {
+        assert_eq!(judge_npm("openai", 1), None);
+        assert_eq!(judge_npm("opena1", 1).unwrap().weight, Weight::Suspicious);
+        assert_eq!(judge_npm("loadsh", 1).unwrap().weight, Weight::Suspicious);
+        assert_eq!(weight("openai-helper-utils"), Some(Weight::Weakness));
+        assert_eq!(judge("openai-helper-utils", 1).unwrap().rule, "deps.invented_name");
+        assert_eq!(weight("acme-torch-models"), None);
     }
 
     #[test]

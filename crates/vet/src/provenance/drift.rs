@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Bytes of the head of a safetensors file, as the format limits them.
@@ -42,7 +42,7 @@ struct Row {
 }
 
 /// The kind and the shape of a tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Form {
     /// The type of its numbers, such as `F32`.
     pub dtype: String,
@@ -51,7 +51,7 @@ pub struct Form {
 }
 
 /// How the numbers of one tensor changed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The share of numbers that are not the same.
     pub changed: f64,
@@ -68,7 +68,7 @@ pub struct Change {
 }
 
 /// The difference of two snapshots.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
     /// Tensors that are new.
     pub added: BTreeMap<String, Form>,

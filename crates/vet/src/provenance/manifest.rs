@@ -4,10 +4,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
 use super::{ProvenanceError, limits};
 
 /// The hash of the files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum HashType {
     /// SHA-256.
     #[default]
@@ -43,7 +46,7 @@ impl HashType {
 }
 
 /// Whole files, or shards of equal size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
     /// One digest a file.
     #[default]
@@ -56,7 +59,7 @@ pub enum Method {
 }
 
 /// How the digests of a manifest were made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serialization {
     /// Files or shards.
     pub method: Method,
@@ -69,7 +72,7 @@ pub struct Serialization {
 }
 
 /// A digest and its algorithm.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digest {
     /// The hash.
     pub algorithm: HashType,
@@ -84,7 +87,7 @@ impl fmt::Display for Digest {
 }
 
 /// A file (`a/b`) or a shard (`a/b:0:1000`), with its digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     /// The path relative to the model, and for a shard the first byte and the one after the last.
     pub name: String,
@@ -93,7 +96,7 @@ pub struct Resource {
 }
 
 /// A model, as its signature describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     model: String,
     serialization: Serialization,
@@ -101,7 +104,7 @@ pub struct Manifest {
 }
 
 /// One way in which a model is not the signed one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Difference {
     /// Something stands in the folder that was not signed.
     Added(String),
@@ -165,6 +168,15 @@ impl Manifest {
     /// Every file or shard.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
+    }
+
+    /// SHA-256 over the digests of all files in their order, hexadecimal: the digest of the model.
+    pub fn digest(&self) -> String {
+        let mut all = Sha256::new();
+        for resource in &self.resources {
+            all.update(&resource.digest.bytes);
+        }
+        hex::encode(all.finalize())
     }
 
     /// How `found`, a copy on this machine, differs from this signed manifest. Empty: it does not.

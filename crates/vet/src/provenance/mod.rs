@@ -7,16 +7,18 @@
 //!    identity under a [`TrustRoot`]) and gives the signed [`Manifest`];
 //! 2. the caller hashes its copy with [`Hashing`] and asks [`Manifest::differences`].
 //!
+//! [`check::check`] looks at a bundle that lies beside a model, whatever is at hand to judge it.
+//!
 //! [`sign`] makes such a file with a private key, and with its certificates if there are any.
 //!
 //! What a verified signature says is *who* and *unchanged*, never *harmless*. Bundles of the
 //! releases 0.2 to 1.1 of the reference implementation are read; what is written is that of 1.1.
 //! Nothing here reads a file, the clock or the network. The format is that of
 //! <https://github.com/ossf/model-signing-spec>.
-//!
 
 mod bundle;
 mod certificate;
+pub mod check;
 pub mod drift;
 pub mod dsse;
 mod error;

@@ -78,7 +78,7 @@ pub(super) fn verify(
     })
 }
 
-fn issuer_of(leaf: &Certificate) -> Option<String> {
+pub(super) fn issuer_of(leaf: &Certificate) -> Option<String> {
     if let Some(value) = leaf.extension(ISSUER_V2) {
         return Utf8StringRef::from_der(value.as_bytes()).ok().map(|text| text.as_str().to_owned());
     }

@@ -1,0 +1,127 @@
+//! Programs that somebody develops, told from code that lies beside a model.
+//!
+//! A program starts other programs, opens connections and removes files: that is what it is for.
+//! The code beside a model has no reason to. So in a project the openings of source code are notes;
+//! what no program needs (hidden code, secrets that are sent away) stays what it is, and so does
+//! every model, wherever it lies.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use vet::{Report, Severity};
+
+/// Files that stand at the root of a project.
+const MARKS: [&str; 9] = [
+    "pyproject.toml",
+    "setup.py",
+    "setup.cfg",
+    "package.json",
+    "Cargo.toml",
+    "go.mod",
+    "CMakeLists.txt",
+    "Makefile",
+    "PKG-INFO",
+];
+/// Endings of source code and of what is written for people.
+const SOURCES: [&str; 24] = [
+    "py", "pyi", "ipynb", "sh", "bash", "js", "mjs", "ts", "c", "cc", "cpp", "cu", "h", "hpp",
+    "rs", "go", "java", "rb", "pl", "md", "rst", "txt", "cfg", "html",
+];
+
+/// Endings of files that hold the numbers of a model.
+const WEIGHTS: [&str; 12] = [
+    "safetensors",
+    "bin",
+    "gguf",
+    "pt",
+    "pth",
+    "ckpt",
+    "pkl",
+    "onnx",
+    "h5",
+    "keras",
+    "msgpack",
+    "tflite",
+];
+
+/// The roots of the projects among files.
+pub fn roots(files: &[(PathBuf, u64)]) -> BTreeSet<PathBuf> {
+    let marked = files.iter().filter(|(path, _)| {
+        path.file_name().is_some_and(|name| MARKS.iter().any(|mark| name == *mark))
+    });
+    let mut roots: BTreeSet<PathBuf> =
+        marked.filter_map(|(path, _)| path.parent().map(Path::to_path_buf)).collect();
+    // The folder of a model does not become a project by a file that its publisher adds.
+    for (path, _) in files {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if let Some(folder) = path.parent().filter(|_| WEIGHTS.contains(&ending)) {
+            roots.remove(folder);
+        }
+    }
+    roots
+}
+
+/// Whether a file is source code of a project: it lies below a root, and not in a folder whose
+/// `config.json` tells a loader to take code from beside the model.
+pub fn is_source(path: &Path, roots: &BTreeSet<PathBuf>) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let named = path.file_name().is_some_and(|name| MARKS.iter().any(|mark| name == *mark));
+    if !named && !SOURCES.contains(&ending) {
+        return false;
+    }
+    let below = path.ancestors().skip(1).any(|folder| roots.contains(folder));
+    below && !path.parent().is_some_and(has_remote_code)
+}
+
+fn has_remote_code(folder: &Path) -> bool {
+    let config = super::around::bytes_of(&folder.join("config.json"), 1 << 20);
+    config.is_some_and(|bytes| memchr::memmem::find(&bytes, b"auto_map").is_some())
+}
+
+/// Openings of source code become notes, and so does keeping a file that was fetched, which every
+/// downloader does; writing to a place from which code runs later stays what it is.
+pub fn soften(report: &mut Report) {
+    const OPENINGS: [&str; 3] = ["code.", "content.program", "text."];
+    for finding in &mut report.findings {
+        let opening = OPENINGS.iter().any(|rule| finding.rule.starts_with(rule));
+        let keeps = finding.rule == "code.write" && finding.reason.starts_with("It writes or");
+        if opening && finding.severity == Severity::Medium || keeps {
+            finding.severity = Severity::Note;
+        }
+    }
+    report.join(Vec::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_of_a_project_is_told_from_code_beside_a_model() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (name, text) in [
+            ("p/setup.py", ""),
+            ("p/src/run.py", ""),
+            ("p/models/m/config.json", r#"{"auto_map": {}}"#),
+            ("p/models/m/modeling_m.py", ""),
+            ("p/weights.pkl", ""),
+            ("other/run.py", ""),
+        ] {
+            std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            std::fs::write(at(name), text).unwrap();
+        }
+        let roots = roots(&[(at("p/setup.py"), 0), (at("p/src/run.py"), 0)]);
+        assert!(is_source(&at("p/src/run.py"), &roots));
+        for other in ["p/models/m/modeling_m.py", "p/weights.pkl", "other/run.py"] {
+            assert!(!is_source(&at(other), &roots), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_model_does_not_become_a_project_by_one_more_file() {
+        let files = ["m/Makefile", "m/model.safetensors", "p/Makefile"];
+        let roots = roots(&files.map(|name| (PathBuf::from(name), 0)));
+        assert_eq!(roots, BTreeSet::from([PathBuf::from("p")]));
+    }
+}
