@@ -13,6 +13,7 @@ use crate::look::foreign::{Foreign, plain, reference};
 use crate::look::parts::{self, button, field};
 use crate::look::{plan as shown, words};
 use crate::role::Role;
+use crate::web::registry::behaviour::deviation;
 
 /// The page.
 pub const PAGE: Page = Page {
@@ -97,7 +98,7 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             @for line in &case.explanation { li { (Foreign(line)) } }
         } }
         @if let Some(detected) = &known.detected {
-            section { h2 { "How unlike it is" } (crate::web::registry::behaviour::deviation(detected)) }
+            section { h2 { "How unlike it is" } (deviation(detected)) }
         }
         section { h2 { "Proposed fix" } (proposed(ask, &known)) }
         section { h2 { "Evidence" } (evidence(&known)) }
@@ -225,7 +226,8 @@ fn aside(ask: &Ask<'_>, case: &Case) -> Markup {
                     div { (act("real", "It was real, and is dealt with"))
                         p.hint { "Nothing of it is ever learned as normal." } }
                     div { (act("dismiss", "It was nothing"))
-                        p.hint { "A false alarm. It counts against the detectors, and what was                             seen is learned after all." } }
+                        p.hint { "A false alarm. It counts against the detectors, and \
+                            what was seen is learned after all." } }
                     div { (act("accept", "It was meant to be"))
                         p.hint { "Expected, and will come again: it is normal from now on." } }
                 } @else if ask.may(Role::Approver) && case.state.is_open() {

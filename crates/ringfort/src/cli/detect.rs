@@ -6,8 +6,8 @@
 //! archives. The source of each file is told by its content. They are read in a process without
 //! rights.
 //!
-//! What comes out are the few cases that are worth reading: known behaviour by Sigma rules, and what
-//! is unlike everything that these hosts did before, in one score, under one budget of cases a day.
+//! What comes out are the few cases that are worth reading: known behaviour by Sigma rules, and
+//! what is unlike all that these hosts did before, in one score, under one budget of cases a day.
 //! Each has a timeline, who takes part, ATT&CK techniques, evidence, and an explanation made of
 //! counts. `--json` prints one case a line. `--all` adds what was withheld, and why.
 //!
@@ -59,7 +59,7 @@ const BESIDE: [&str; 12] = [
 ];
 
 fn args(command: Command) -> Command {
-    command
+    judging_args(command)
         .arg(
             Arg::new("paths")
                 .num_args(1..)
@@ -81,6 +81,11 @@ fn args(command: Command) -> Command {
                 .conflicts_with("events")
                 .help("Print only what was read, and judge nothing"),
         )
+}
+
+/// How what is read is judged.
+fn judging_args(command: Command) -> Command {
+    command
         .arg(
             Arg::new("rules")
                 .long("rules")

@@ -1,5 +1,5 @@
-//! Detection over records, in the worker that read them: rules and learned behaviour together, cases
-//! out.
+//! Detection over records, in the process that read them: rules and learned behaviour together,
+//! cases out.
 //!
 //! | module | holds |
 //! |---|---|
