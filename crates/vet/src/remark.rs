@@ -118,7 +118,7 @@ impl Report {
     /// stands first.
     pub fn join(&mut self, more: Vec<Finding>) {
         self.findings.extend(more);
-        self.findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         self.verdict = Self::verdict_of(&self.findings);
     }
 }

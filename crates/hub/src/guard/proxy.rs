@@ -123,6 +123,11 @@ fn client(headers: &HeaderMap, peer: SocketAddr) -> String {
     }
 }
 
+/// A request that may be put to the model: taken apart, as bytes, and its texts.
+type Passed = (Conversation, Bytes, Vec<Text>);
+/// Why one may not, and its texts.
+type Refused = Box<(Denial, Vec<Text>)>;
+
 impl Asked {
     async fn answer(
         mut self,
@@ -139,20 +144,16 @@ impl Asked {
         let decided = self.decide(&bytes);
         let (conversation, bytes, texts) = match decided {
             Ok(decided) => decided,
-            Err((denial, texts)) => return self.deny(denial, texts),
+            Err(refused) => return self.deny(refused.0, refused.1),
         };
         self.record.guard_ms = self.guard.clock.monotonic_ms() - self.began_ms;
         self.pass(method, path, headers, bytes, Arc::new(conversation), texts).await
     }
 
     /// Whether the request may be put to the model, and as which bytes.
-    #[expect(clippy::type_complexity, reason = "what passes, or why it does not and what it said")]
-    fn decide(
-        &mut self,
-        bytes: &Bytes,
-    ) -> Result<(Conversation, Bytes, Vec<Text>), (Denial, Vec<Text>)> {
+    fn decide(&mut self, bytes: &Bytes) -> Result<Passed, Refused> {
         let guard = Arc::clone(&self.guard);
-        let early = |denial: Denial| (denial, Vec::new());
+        let early = |denial: Denial| Box::new((denial, Vec::new()));
         let form = |reason: &str| {
             early(Denial::new("request.form", reason, "send what the OpenAI API describes"))
         };
@@ -167,7 +168,7 @@ impl Asked {
         self.record.parts = record::parts(&conversation, &guard.secret);
         self.record.system_sha256 = record::system(&conversation, &guard.secret);
         let texts = texts(&conversation);
-        let late = |denial: Denial| (denial, texts.clone());
+        let late = |denial: Denial| Box::new((denial, texts.clone()));
         decide::request(&guard.policy, &request, &conversation).map_err(late)?;
         let typed = conversation.of(|part| part.origin == Origin::User).last().unwrap_or_default();
         let now_ms = guard.clock.now_ms();

@@ -329,7 +329,7 @@ impl Bench {
 
     /// One client asks without end, in three ways.
     async fn limits(&self) -> io::Result<Vec<Outcome>> {
-        let numbered: String = (0..9_000).map(|n| format!("{n} ")).collect();
+        let numbered = (0..9_000).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
         let mut outcomes = Vec::new();
         for (check, key, message, most) in [
             ("limit.requests", "flood", words("Hello."), 700),

@@ -363,7 +363,8 @@ impl MachinesDb {
 }
 
 /// Columns of a certificate, for [`certificate`].
-pub(super) const CERTIFICATE: &str = "SELECT fingerprint, host, made_ms, not_after_ms, used_ms, ended_ms, ended_why FROM certificates";
+pub(super) const CERTIFICATE: &str = "SELECT fingerprint, host, made_ms, not_after_ms, used_ms,
+    ended_ms, ended_why FROM certificates";
 
 pub(super) fn certificate(row: &Row<'_>) -> Result<Certificate, rusqlite::Error> {
     let ended_ms: Option<i64> = row.get(5)?;

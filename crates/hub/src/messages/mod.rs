@@ -9,9 +9,11 @@
 //! |---|---|
 //! | [`settings`] | where messages go |
 //! | [`deliver`] | one message on one channel, once |
+//! | [`notices`] | what the executor wants told |
 //! | [`watch`] | what is told when: new cases, escalation, the daily digest |
 
 pub mod deliver;
+pub mod notices;
 pub mod settings;
 pub mod watch;
 
@@ -45,6 +47,7 @@ pub fn start(hub: Arc<Hub>) {
 pub fn round(hub: &Hub) -> Result<(), Oops> {
     let settings: Settings = hub.db.setting(settings::NAME)?;
     watch::look(hub, &settings)?;
+    notices::look(hub, &settings.channels())?;
     send_due(hub, &settings)?;
     crate::schedule::look(hub)?;
     watch::ping(hub, &settings)?;

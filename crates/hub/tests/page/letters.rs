@@ -232,3 +232,32 @@ fn a_receiver_can_check_a_webhook() {
     assert_eq!(field, format!("t={},v1={expected}", NOW_MS / 1_000));
     assert!(head.contains("idempotency-key: "));
 }
+
+#[test]
+fn what_the_executor_wants_told_is_told_once_in_the_words_of_the_page() {
+    let page = Page::with(&[]);
+    let post = post();
+    page.hub.db.set(NAME, &post.settings).unwrap();
+    let outbox = page.hub.config.dir.parent().unwrap().join("outbox");
+    std::fs::create_dir_all(&outbox).unwrap();
+    let now_ms = page.hub.clock.now_ms();
+    let notice = |id: &str, time_ms: i64| {
+        let notice = serde_json::json!({
+            "id": id, "time_ms": time_ms, "host": "00".repeat(32), "kind": "break_glass",
+            "to": ["person:ann"], "text": "Ann breaks the glass for rsync", "plan": "11".repeat(32),
+        });
+        std::fs::write(outbox.join(format!("{id}.json")), notice.to_string()).unwrap();
+    };
+    notice("01a2080d-46cc-743a-b6ee-90870e92c215", now_ms);
+    notice("01a2080d-46cc-743a-b6ee-90870e92c216", now_ms - 60 * 24 * 3_600_000);
+    std::fs::write(outbox.join("broken.json"), "{").unwrap();
+    for _ in 0..3 {
+        later(&page, 1);
+    }
+    for inbox in [&post.mail, &post.hook, &post.topic] {
+        let all = inbox.all();
+        assert_eq!(all.len(), 1, "the old one was told long ago: {all:?}");
+        assert!(all[0].contains("breaks the glass") && !all[0].contains("rsync"), "{all:?}");
+        assert!(!all[0].contains("Ann"), "{all:?}");
+    }
+}

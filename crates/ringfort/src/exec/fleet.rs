@@ -3,8 +3,8 @@
 //!
 //! Whose records count is a list that an enrolled person signed; a hub only carries it, and what it
 //! carries of a record is held against that machine's own signature. A hub that leaves something
-//! out makes this machine act less alone, not more: every machine of the list must have been heard a
-//! moment ago.
+//! out makes this machine act less alone, not more: every machine of the list must have been heard
+//! a moment ago.
 
 use hub::machines::limits::CLOCK_SKEW_MS;
 use hub::machines::wire::{Fleet, Have, Part, countersign_text, head_text, record_key_name};

@@ -1,6 +1,6 @@
 //! The records of other machines as this executor follows them: leaf by leaf, each up to a
-//! checkpoint that the machine itself signed. What is kept of them is how far they were followed, and what of
-//! the last day counts here.
+//! checkpoint that the machine itself signed. What is kept of them is how far they were followed,
+//! and what of the last day counts here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -92,7 +92,9 @@ fn lines(text: &str, each: fn(&str) -> Vec<Remark>) -> Vec<Remark> {
     found
         .flat_map(|(at, line)| {
             let mut remarks = each(line);
-            remarks.iter_mut().for_each(|remark| remark.at = at + 1);
+            for remark in &mut remarks {
+                remark.at = at + 1;
+            }
             remarks
         })
         .collect()

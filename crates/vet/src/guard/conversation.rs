@@ -255,7 +255,7 @@ fn find_tag(text: &str, name: &str, closes: bool, first: bool) -> Option<usize> 
         (head.eq_ignore_ascii_case(name) && ends).then_some(at)
     };
     let mut places = text.match_indices('<').map(|(at, _)| at);
-    if first { places.find_map(is) } else { places.filter_map(is).last() }
+    if first { places.find_map(is) } else { places.filter_map(is).next_back() }
 }
 
 #[cfg(test)]

@@ -107,6 +107,7 @@ pub enum Type {
 }
 
 /// An argument.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the policy's file")]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Argument {

@@ -78,14 +78,19 @@ fn has_remote_code(folder: &Path) -> bool {
     config.is_some_and(|bytes| memchr::memmem::find(&bytes, b"auto_map").is_some())
 }
 
-/// Openings of source code become notes, and so does keeping a file that was fetched, which every
-/// downloader does; writing to a place from which code runs later stays what it is.
+/// Openings of source code become notes. So does what a client of a service does when it is used (it
+/// sends a key to that service, it keeps a file that it fetched). What happens as soon as something is
+/// imported, and writing to a place from which code runs later, stay what they are.
 pub fn soften(report: &mut Report) {
     const OPENINGS: [&str; 3] = ["code.", "content.program", "text."];
+    const CLIENTS: [&str; 3] = ["code.write", "code.network", "code.fetch"];
     for finding in &mut report.findings {
         let opening = OPENINGS.iter().any(|rule| finding.rule.starts_with(rule));
-        let keeps = finding.rule == "code.write" && finding.reason.starts_with("It writes or");
-        if opening && finding.severity == Severity::Medium || keeps {
+        let later = finding.reason.starts_with("It writes to a place");
+        let client = CLIENTS.contains(&finding.rule.as_str())
+            && finding.evidence.contains("when it is used")
+            && !later;
+        if opening && finding.severity == Severity::Medium || client {
             finding.severity = Severity::Note;
         }
     }
@@ -116,6 +121,36 @@ mod tests {
         for other in ["p/models/m/modeling_m.py", "p/weights.pkl", "other/run.py"] {
             assert!(!is_source(&at(other), &roots), "{other}");
         }
+    }
+
+    #[test]
+    fn what_runs_on_import_stays_and_what_a_client_does_becomes_a_note() {
+        let softened = |rule: &str, severity, evidence: &str, reason: &str| {
+            let finding = vet::Finding {
+                rule: rule.into(),
+                id: String::new(),
+                severity,
+                reason: reason.into(),
+                evidence: evidence.into(),
+                member: String::new(),
+                offset: None,
+                next: String::new(),
+            };
+            let mut report = super::super::unread(Path::new("x"), "");
+            report.findings = vec![finding];
+            soften(&mut report);
+            report.findings[0].severity
+        };
+        use Severity::{High, Medium, Note};
+        let used = "line 3, when it is used: requests.post()";
+        let imported = "line 3, when it is imported: requests.post()";
+        assert_eq!(softened("code.network", High, used, "It uses the network."), Note);
+        assert_eq!(softened("code.network", High, imported, "It uses the network."), High);
+        assert_eq!(softened("code.process", Medium, used, "It starts a process."), Note);
+        assert_eq!(softened("code.run", High, used, "It runs code."), High);
+        let later = "It writes to a place from which code runs later.";
+        assert_eq!(softened("code.write", High, used, later), High);
+        assert_eq!(softened("deps.typosquat", Medium, "", ""), Medium);
     }
 
     #[test]

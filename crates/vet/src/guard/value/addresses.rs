@@ -40,7 +40,7 @@ fn host_name(host: &str) -> Result<String, Wrong> {
     };
     let top = labels.last().copied().unwrap_or_default();
     let named = top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic());
-    if labels.len() >= 2 && lower.len() <= 253 && labels.iter().all(|l| label(&l)) && named {
+    if labels.len() >= 2 && lower.len() <= 253 && labels.iter().all(label) && named {
         Ok(lower)
     } else {
         Err("the host is not a name in plain form")
