@@ -24,3 +24,12 @@ fn ordinary_modules_are_left_alone() {
     let (flagged, _) = flagged(include_str!("../../testdata/remote_code/ordinary.txt"));
     assert!(flagged.is_empty(), "{flagged:?}");
 }
+
+#[test]
+fn ways_around_that_were_found_once_stay_closed() {
+    let (_, missed) = flagged(include_str!("../../testdata/remote_code/variants.txt"));
+    assert!(missed.is_empty(), "missed: {missed:?}");
+    let list = include_str!("../../testdata/remote_code/ordinary_variants.txt");
+    let (flagged, _) = flagged(list);
+    assert!(flagged.is_empty(), "{flagged:?}");
+}

@@ -66,7 +66,7 @@ impl Look<'_> {
         match act.effect {
             Effect::Process => {
                 let bad = self.far || self.commands || evaluated;
-                let severity = step(bad, !is_usual_process(callee, &act.texts));
+                let severity = step(bad, !is_usual_process(&act.texts));
                 ("code.process", severity, "It starts a process.")
             }
             Effect::Code => self.code(),
@@ -153,15 +153,18 @@ impl Look<'_> {
 
     fn network(&self) -> Weight {
         let act = self.act;
-        let bad = self.telling || self.sensitive || act.texts.iter().any(|t| is_metadata(t));
+        let at_home = act.texts.iter().any(|text| is_own_machine(text));
+        let hub = act.texts.iter().any(|text| text.starts_with("https://huggingface.co/"));
+        let bad = !at_home && !hub && (self.telling || self.sensitive)
+            || act.texts.iter().any(|text| is_metadata(text));
         let early = act.on_import || self.evaluated;
         let carries = act.texts.iter().any(|text| carries(text));
         match act.effect {
             Effect::Send => {
-                ("code.network", step(bad, true), "It sends or listens on the network.")
+                ("code.network", step(bad, !at_home), "It sends or listens on the network.")
             }
             Effect::Fetch => {
-                let runs = act.callee.contains("hub.load") && act.texts.len() > 1;
+                let runs = act.callee == "torch.hub.load" && act.texts.len() > 1;
                 let reason = "It fetches from the network.";
                 ("code.fetch", step(bad, early || carries || runs), reason)
             }
@@ -202,7 +205,12 @@ impl Look<'_> {
         let builds = callee.contains("cpp_extension") || callee.contains("inline");
         let acts = ["system(", "popen(", "exec", "fork(", "socket(", "connect("];
         let source = builds && act.texts.iter().any(|t| acts.iter().any(|word| t.contains(word)));
-        let library = act.texts.iter().any(|text| text.contains(".so") || text.contains(".dll"));
+        // A library beside the model; those of the system are called by their names alone.
+        let own = |text: &str| text.contains(['/', '\0']) && !text.starts_with("/usr/lib");
+        let library = act
+            .texts
+            .iter()
+            .any(|text| own(text) && (text.contains(".so") || text.contains(".dll")));
         let severity = step(
             self.far || source,
             self.evaluated || memory || act.on_import || library && !builds,
@@ -216,6 +224,12 @@ fn is_metadata(text: &str) -> bool {
     ["169.254.169.254", "metadata.google.internal", "169.254.170.2", "100.100.100.200"]
         .iter()
         .any(|host| text.contains(host))
+}
+
+/// Whether an address is that of the machine itself.
+fn is_own_machine(text: &str) -> bool {
+    let host = text.split_once("://").map_or(text, |(_, rest)| rest);
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host.starts_with(name))
 }
 
 /// Whether an address takes something along that is not in the code: behind a question mark, or as
@@ -239,13 +253,13 @@ fn is_in_home(text: &str) -> bool {
 }
 
 /// Programs that setups ask for versions and devices.
-fn is_usual_process(callee: &str, texts: &[std::rc::Rc<str>]) -> bool {
+fn is_usual_process(texts: &[std::rc::Rc<str>]) -> bool {
     let mut words = texts.iter().flat_map(|text| text.split_whitespace());
     let program = words.next().unwrap_or_default();
     let fetches = words.any(|word| matches!(word, "clone" | "pull" | "config" | "submodule"));
     let program = program.rsplit('/').next().unwrap_or(program);
     !fetches
-        && !callee.ends_with("system")
+        && !texts.iter().any(|text| text.contains([';', '|', '&', '`', '$', '>', '<']))
         && matches!(
             program,
             "nvidia-smi"

@@ -123,6 +123,11 @@ pub fn of_call(path: &str, texts: &[Rc<str>], args: &[Given<'_>]) -> Option<Effe
     if matches!(path, "subprocess.list2cmdline" | "multiprocessing.connection.wait") {
         return None;
     }
+    // What is done with a result was weighed with the call that gave it.
+    let first = path.split("()").next().unwrap_or(path);
+    if first.len() < path.len() && [PROCESS, DESERIALISE, FETCH].iter().any(|of| any(of, first)) {
+        return None;
+    }
     if any(PROCESS, path) {
         return Some(Effect::Process);
     }
@@ -258,7 +263,6 @@ fn is_redirection(name: &str) -> bool {
     matches!(
         name,
         "LD_PRELOAD"
-            | "LD_LIBRARY_PATH"
             | "LD_AUDIT"
             | "DYLD_INSERT_LIBRARIES"
             | "PYTHONPATH"
@@ -267,7 +271,6 @@ fn is_redirection(name: &str) -> bool {
             | "PYTHONINSPECT"
             | "PYTHONBREAKPOINT"
             | "BASH_ENV"
-            | "ENV"
             | "PROMPT_COMMAND"
             | "GIT_SSH_COMMAND"
             | "GIT_SSH"
@@ -284,7 +287,6 @@ fn is_redirection(name: &str) -> bool {
             | "SSL_CERT_FILE"
             | "REQUESTS_CA_BUNDLE"
             | "CURL_CA_BUNDLE"
-            | "PATH"
             | "TRUST_REMOTE_CODE"
     )
 }
@@ -346,6 +348,10 @@ pub fn of_setting(path: &str, value: &Value) -> Option<Effect> {
         // A package that loads its parts late puts itself there.
         let own = key == "?]" && value.path().is_none_or(|path| !path.starts_with('@'));
         return (!own).then_some(Effect::Hook);
+    }
+    // Several processes that print would print the same several times.
+    if path == "builtins.print" {
+        return None;
     }
     if path.ends_with(".__code__") {
         return Some(Effect::Hook);
