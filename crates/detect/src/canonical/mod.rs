@@ -325,7 +325,7 @@ fn push_short(said: &mut String, lower: &str) {
 /// themselves.
 fn push_names(said: &mut String, lower: &str) {
     for raw in lower.split_whitespace() {
-        for name in words::other_names(raw) {
+        for name in words::names(raw) {
             said.push(' ');
             said.push_str(&WHOLE.frame(name));
         }

@@ -116,18 +116,19 @@ const CMDLETS: &[(&str, &[&str])] = &[
     ("add-type", &[]),
 ];
 
-/// The other names of the cmdlet that a word in lower case is.
-pub(super) fn other_names(raw: &str) -> impl Iterator<Item = &'static str> {
-    let name = raw.trim_matches(['(', ')', '{', '}', ';', '&', '|', '$', ',']);
-    let row = CMDLETS.iter().find(|(whole, others)| {
-        *whole == name || others.contains(&name) || matches_wildcard(name, whole)
-    });
-    let all = row.into_iter().flat_map(|(whole, others)| {
-        std::iter::once(*whole).chain(others.iter().copied().filter(|other| other.len() > 2))
-    });
-    let own = name.to_owned();
-    let bare = raw != name;
-    all.filter(move |other| bare || *other != own)
+/// The names of the cmdlets that a word in lower case holds: the whole ones, and of the short ones
+/// those of three letters and more.
+pub(super) fn names(raw: &str) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for name in raw.split(['(', ')', '{', '}', ';', '&', '|', '$', ',', '=']) {
+        let row = CMDLETS.iter().find(|(whole, others)| {
+            *whole == name || others.contains(&name) || matches_wildcard(name, whole)
+        });
+        let Some((whole, others)) = row else { continue };
+        let all = std::iter::once(whole).chain(others.iter().filter(|other| other.len() > 2));
+        found.extend(all.filter(|other| **other != raw));
+    }
+    found
 }
 
 /// Whether a name with a `*` near its end stands for a cmdlet, as `gcm` finds it.

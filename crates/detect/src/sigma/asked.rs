@@ -85,3 +85,33 @@ fn asks_any(expr: &Expr, compiler: &Compiler) -> bool {
         Expr::Not(part) => asks_any(part, compiler),
     }
 }
+
+/// Whether a rule tells texts apart by white space alone: it looks for `cmd /c` and not for
+/// `cmd /c `. In a canonical view the two are one, so such a rule is asked of the text as logged
+/// only.
+pub(super) fn tells_by_spaces(expr: &Expr, compiler: &Compiler) -> bool {
+    let (mut wanted, mut unwanted) = (HashSet::new(), HashSet::new());
+    texts(expr, compiler, &mut wanted, &mut unwanted);
+    wanted.iter().any(|(field, text)| {
+        let trimmed = text.trim();
+        let spaced = |other: &&(Field, String)| other.0 == *field && other.1.trim() == trimmed;
+        unwanted.iter().find(spaced).is_some_and(|other| other.1 != *text)
+    })
+}
+
+type Fielded = HashSet<(Field, String)>;
+
+fn texts(expr: &Expr, compiler: &Compiler, wanted: &mut Fielded, unwanted: &mut Fielded) {
+    match expr {
+        Expr::Atom(atom) => {
+            let Some(atom) = compiler.atoms.get(*atom as usize) else { return };
+            if let Test::Text { text, .. } = atom.test {
+                wanted.insert((atom.field, compiler.texts.get(text).to_owned()));
+            }
+        }
+        Expr::All(parts) | Expr::Any(parts) | Expr::Count(_, parts) => {
+            parts.iter().for_each(|part| texts(part, compiler, wanted, unwanted));
+        }
+        Expr::Not(part) => texts(part, compiler, unwanted, wanted),
+    }
+}

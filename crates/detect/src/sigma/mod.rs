@@ -199,7 +199,8 @@ impl Rules {
         for place in candidates {
             let Some(rule) = pack.rules.get(place as usize) else { continue };
             let is_meant = of_kind.log_sources.get(usize::from(rule.log_source)) == Some(&true);
-            if is_meant && pack.programs.holds(rule.program, &scene, Look::Loose) {
+            let look = if rule.is_strict { Look::Strict } else { Look::Loose };
+            if is_meant && pack.programs.holds(rule.program, &scene, look) {
                 let strictly = pack.programs.holds(rule.program, &scene, Look::Strict);
                 let seen = if strictly { Seen::AsLogged } else { Seen::Canonical };
                 sink(self.found(place, rule, &scene, seen));

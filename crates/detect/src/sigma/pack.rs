@@ -8,7 +8,7 @@ use rsigma_parser::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::asked::{asked_by_log_source, with_asked, words_by_log_source};
+use super::asked::{asked_by_log_source, tells_by_spaces, with_asked, words_by_log_source};
 use super::atom::{Atom, Field, Tables};
 use super::compile::{Compiler, Placeholders};
 use super::correlation::Correlation;
@@ -92,6 +92,8 @@ pub(super) struct RuleData {
     pub is_silent: bool,
     /// Counts for correlations.
     pub is_correlated: bool,
+    /// Is asked of texts as they were logged only.
+    pub is_strict: bool,
 }
 
 /// What is known beforehand of a kind of event.
@@ -314,6 +316,7 @@ impl Loader {
         for (place, draft) in self.drafts.iter().enumerate() {
             let place = u32::try_from(place).unwrap_or(u32::MAX);
             index.add(place, draft.log_source, census.keys(&draft.expr, &self.compiler));
+            let is_strict = tells_by_spaces(&draft.expr, &self.compiler);
             let texts = &mut self.compiler.texts;
             let tags: Vec<&str> = draft.rule.tags.iter().map(|tag| tag.trim()).collect();
             let uses = |one: &Correlation| one.refs.contains(&place);
@@ -325,6 +328,7 @@ impl Loader {
                 level: level(draft.rule.level),
                 log_source: draft.log_source,
                 program: programs.add(&draft.expr),
+                is_strict,
                 is_correlated: correlations.iter().any(uses),
                 is_silent: correlations.iter().any(uses)
                     && correlations.iter().filter(|one| uses(one)).all(|one| !one.generate),

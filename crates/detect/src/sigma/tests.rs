@@ -365,3 +365,14 @@ fn groups_are_bounded() {
     }
     assert_eq!(correlator.groups(), 10_000);
 }
+
+#[test]
+fn a_rule_about_white_space_is_asked_of_the_text_as_logged_only() {
+    let about_space = "  s:\n    CommandLine|contains: 'cmd /c'\n  f:\n    \
+                       CommandLine|contains: 'cmd /c '\n  condition: s and not f";
+    let event = |line: &str| process(json!({"CommandLine": line}));
+    assert_eq!(seen(&rules(about_space), &event("cmd /cwhoami")).len(), 1);
+    assert_eq!(seen(&rules(about_space), &event("c^md /c whoami")).len(), 0);
+    let plain = "  s:\n    CommandLine|contains: 'cmd /c'\n  condition: s";
+    assert_eq!(seen(&rules(plain), &event("c^md /c whoami")).len(), 1);
+}
