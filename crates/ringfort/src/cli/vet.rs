@@ -110,7 +110,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         projects: BTreeSet::new(),
     };
     let files = files(&paths)?;
-    let signed = signed(context, &paths, &files, &reading)?;
+    let signed = signed(&paths, &files, &reading);
     let mut seen = Seen::default();
     let reading = Reading { projects: project::roots(&files), ..reading };
     for batch in batches(files) {
@@ -192,12 +192,7 @@ struct Reading {
 }
 
 /// What the signatures among the files, or beside a file that was named by itself, say.
-fn signed(
-    context: &Context,
-    paths: &[&PathBuf],
-    files: &[(PathBuf, u64)],
-    reading: &Reading,
-) -> Result<ByFile, Failure> {
+fn signed(paths: &[&PathBuf], files: &[(PathBuf, u64)], reading: &Reading) -> ByFile {
     let named = |path: &Path| {
         path.file_name().is_some_and(|name| around::may_be_signature(&name.to_string_lossy()))
     };
@@ -217,19 +212,27 @@ fn signed(
         // One that cannot be read is told in its own report.
         let Ok(result) = worker::vet(job) else { continue };
         let alone = !among.contains(signature) || single.contains(signature);
+        // Where the signature itself has no report, the files beside it say how it stands.
+        let told: Vec<PathBuf> = if among.contains(signature) {
+            vec![signature.clone()]
+        } else {
+            single.iter().filter(|path| path.parent() == signature.parent()).cloned().collect()
+        };
         for (_, checked) in &result.signatures {
-            match beside::hold(signature, checked, alone.then_some(&single)) {
-                Ok(more) => {
-                    for (path, findings) in more {
-                        found.entry(path).or_default().extend(findings);
-                    }
-                }
-                Err(failure) => context
-                    .warn(format!("{}: {}", signature.display(), { inert(&failure.message) })),
+            let more = beside::hold(signature, checked, alone.then_some(&single));
+            let (more, open) = match more {
+                Ok(more) => (more, beside::stands(checked)),
+                Err(failure) => (ByFile::new(), beside::not_compared(&failure.message)),
+            };
+            for (path, findings) in more {
+                found.entry(path).or_default().extend(findings);
+            }
+            for path in &told {
+                found.entry(path.clone()).or_default().extend(open.clone());
             }
         }
     }
-    Ok(found)
+    found
 }
 
 fn absolute(path: &PathBuf) -> PathBuf {

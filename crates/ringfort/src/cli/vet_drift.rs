@@ -176,18 +176,18 @@ fn lines(drift: &Drift) -> Vec<String> {
 }
 
 fn words(change: &Change) -> String {
-    let mut text = format!("{:.2} % of its numbers", 100.0 * change.changed);
+    let mut parts = vec![format!("{:.2} % of its numbers", 100.0 * change.changed)];
     if let Some(relative) = change.relative {
-        text += &format!(", by {:.3} % of their length", 100.0 * relative);
+        parts.push(format!("by {:.3} % of their length", 100.0 * relative));
     }
     if let Some(share) = change.top_share {
         let note = if share > 0.9 { " (LOOK: nearly all of it)" } else { "" };
-        text += &format!(", {:.0} % of it in one direction{note}", 100.0 * share);
+        parts.push(format!("{:.0} % of it in one direction{note}", 100.0 * share));
     }
     if change.not_finite > 0 {
-        text += &format!(", {} are not finite", change.not_finite);
+        parts.push(format!("{} are not finite", change.not_finite));
     }
-    text
+    parts.join(", ")
 }
 
 #[cfg(test)]

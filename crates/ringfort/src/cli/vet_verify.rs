@@ -8,7 +8,7 @@
 //!
 //! Exit codes: 0 where both hold, 1 where one does not, 4 where it cannot be told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use vet::provenance::check::{Checked, State};
@@ -95,13 +95,13 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
 /// How the model differs from what was signed.
 fn differences(
     checked: &Checked,
-    model: &PathBuf,
-    signature: &PathBuf,
+    model: &Path,
+    signature: &Path,
 ) -> Result<Vec<Difference>, Failure> {
     let Some(manifest) = &checked.manifest else { return Ok(Vec::new()) };
     let how: &Serialization = manifest.serialization();
     let mut parts = folder::parts(model, how.allow_symlinks)?;
-    let whole = |path: &PathBuf| std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    let whole = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let own = whole(signature);
     parts.retain(|(_, path)| whole(path) != own);
     let single = manifest.resources().iter().any(|r| r.name == "." || r.name.starts_with(".:"));
@@ -114,10 +114,9 @@ fn differences(
 
 fn report(context: &Context, checked: &Checked, differences: &[Difference]) -> Outcome {
     let exit = match (&checked.state, differences) {
-        (State::Refused { .. }, _) => Exit::Findings,
         (State::Unchecked { .. }, _) => Exit::Unknown,
         (State::Verified { .. }, []) => Exit::Done,
-        (State::Verified { .. }, _) => Exit::Findings,
+        (State::Refused { .. } | State::Verified { .. }, _) => Exit::Findings,
     };
     let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
     let files = checked.manifest.as_ref().map_or(0, |manifest| manifest.resources().len());

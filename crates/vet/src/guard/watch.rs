@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(rule("it is heron 7731 kestrel", 2), Some("canary.answer"));
         assert_eq!(rule(&"poem ".repeat(2000), 7), Some("extraction.repetition"));
         assert_eq!(rule(&"| Mon | 8 | 6 |\n".repeat(40), 7), None);
-        let counted: String = (0..2000).map(|n| format!("{n} ")).collect();
+        let counted = (0..2000).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
         assert_eq!(rule(&counted, 7), None);
     }
 

@@ -102,6 +102,35 @@ pub fn hold(
     Ok(found)
 }
 
+/// How a signature stands that is not good, or could not be checked.
+pub fn stands(checked: &Checked) -> Vec<Finding> {
+    let by = &checked.signer;
+    let (rule, weight, why, next) = match &checked.state {
+        State::Verified { .. } => return Vec::new(),
+        State::Unchecked { why } => (
+            "provenance.unchecked",
+            Weight::Note,
+            format!("a signature of {by} lies beside it, and could not be checked: {why}"),
+            "give the signer's key with `--key`, or the root with `--certificates`",
+        ),
+        State::Refused { why } => (
+            "provenance.refused",
+            Weight::Suspicious,
+            format!("the signature of {by} that lies beside it is not good: {why}"),
+            FETCH,
+        ),
+    };
+    remark::findings(vec![Remark::new(rule, weight, 0, why, by, next)], "", false)
+}
+
+/// A signature that could not be held against the files.
+pub fn not_compared(why: &str) -> Vec<Finding> {
+    let reason = format!("the signature could not be held against the files: {why}");
+    let rule = "provenance.not_compared";
+    let next = "look at the files that cannot be read";
+    remark::findings(vec![Remark::new(rule, Weight::Unknown, 0, reason, why, next)], "", false)
+}
+
 /// The file of a shard.
 fn file_of<'a>(name: &'a str, manifest: &Manifest) -> &'a str {
     match manifest.serialization().method {
@@ -163,6 +192,10 @@ mod tests {
         assert_eq!(rules(&found, &at("model.sig")), ["provenance.missing"]);
         assert_eq!(found[&at("README.md")][0].severity, vet::Severity::Note);
         assert_eq!(found[&at("extra.py")][0].severity, vet::Severity::Medium);
+        assert!(stands(&checked).is_empty());
+        let blind = check(&std::fs::read(at("model.sig")).unwrap(), &Known::default()).unwrap();
+        assert_eq!(stands(&blind)[0].severity, vet::Severity::Note);
+        assert_eq!(not_compared("x")[0].severity, vet::Severity::Unknown);
         let asked = BTreeSet::from([at("a.bin")]);
         let found = hold(&at("model.sig"), &checked, Some(&asked)).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), [&at("a.bin")]);
