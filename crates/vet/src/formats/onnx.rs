@@ -24,6 +24,20 @@ pub const FORMAT: Format = Format {
     samples: tests::samples,
 };
 
+/// A tensor by itself, as ONNX keeps the inputs and outputs of tests. Numbers of 64 bits have the
+/// field of a model's graph, and are left to be told as a model.
+fn is_tensor(shape: &[(u32, u64)]) -> bool {
+    let has = |number: u32, wire: u64| shape.contains(&(number, wire));
+    let data = [4, 5, 6, 9, 10].iter().any(|number| has(*number, 2));
+    let known = |(number, wire): &(u32, u64)| match number {
+        1 => matches!(wire, 0 | 2),
+        2 | 14 => *wire == 0,
+        3..=6 | 8..=13 => *wire == 2,
+        _ => false,
+    };
+    has(2, 0) && data && shape.iter().all(known)
+}
+
 fn wants(probe: &Probe<'_>) -> Option<Claim> {
     // ir_version comes first and is a small number; a graph (7) or functions (25) come after.
     let shape = proto::shape(probe.head(), probe.size())?;
@@ -34,11 +48,21 @@ fn wants(probe: &Probe<'_>) -> Option<Claim> {
         _ => false,
     };
     let graph = shape.iter().any(|(number, wire)| matches!(number, 7 | 8) && *wire == 2);
-    (version && graph && shape.iter().all(|(number, wire)| known(*number, *wire)))
-        .then_some(Claim::Magic)
+    if version && graph && shape.iter().all(|(number, wire)| known(*number, *wire)) {
+        return Some(Claim::Magic);
+    }
+    is_tensor(&shape).then_some(Claim::Structure)
 }
 
 fn read(item: &Item<'_>, facts: &mut Facts) {
+    if proto::shape(item.head, item.bytes.size()).is_some_and(|shape| is_tensor(&shape)) {
+        proto::walk_file(item.bytes, 0, item.bytes.size(), &mut |number, value| {
+            if let (13, Placed::Range(at, size)) = (number, value) {
+                external(at, &held(item, at, size), facts);
+            }
+        });
+        return;
+    }
     let mut graphs = Vec::new();
     let whole = proto::walk_file(item.bytes, 0, item.bytes.size(), &mut |number, value| match (
         number, value,

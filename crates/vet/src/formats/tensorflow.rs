@@ -91,15 +91,18 @@ fn cut_message(head: &[u8], number: u32) -> Option<Vec<u8>> {
     None
 }
 
+/// A message inside of another, or its beginning where the head ends in it.
+fn begun(message: &[u8], number: u32) -> Option<Vec<u8>> {
+    let whole = proto::get(message, number).and_then(proto::Value::bytes).map(<[u8]>::to_vec);
+    whole.or_else(|| cut_message(message, number))
+}
+
 fn looks_like_meta(message: &[u8]) -> bool {
-    let graph = proto::get(message, 2).and_then(proto::Value::bytes).map(<[u8]>::to_vec);
-    graph.or_else(|| cut_message(message, 2)).is_some_and(|graph| looks_like_graph(&graph))
-        || proto::get(message, 1).and_then(proto::Value::bytes).is_some_and(|info| {
-            // MetaInfoDef: the list of operations, or the version of TensorFlow.
-            proto::get(info, 2)
-                .and_then(proto::Value::bytes)
-                .is_some_and(|list| memchr::memmem::find(list, b"Op").is_some() || list.len() > 16)
-        })
+    let graph = || begun(message, 2).is_some_and(|graph| looks_like_graph(&graph));
+    // MetaInfoDef: the list of operations, or the version of TensorFlow.
+    let list = || begun(&begun(message, 1)?, 2);
+    let listed = |list: &[u8]| memchr::memmem::find(list, b"Op").is_some() || list.len() > 16;
+    graph() || list().is_some_and(|list| listed(&list))
 }
 
 /// A graph begins with a node: a name and an operation.

@@ -41,6 +41,20 @@ const TENSORFLOW: &[(&str, Severity, &str)] = &[
     ("PyCall", Severity::High, "calls Python code"),
 ];
 
+/// Operators of PaddlePaddle that run Python or touch files.
+const PADDLE: &[(&str, Severity, &str)] = &[
+    ("py_func", Severity::High, "calls Python code"),
+    ("py_layer", Severity::High, "calls Python code"),
+    ("load", Severity::Medium, "reads files"),
+    ("load_combine", Severity::Medium, "reads files"),
+    ("save", Severity::Medium, "writes files"),
+    ("save_combine", Severity::Medium, "writes files"),
+    ("create_py_reader", Severity::Medium, "reads what Python gives it"),
+    ("listen_and_serv", Severity::High, "opens a network port"),
+    ("send", Severity::Medium, "uses the network"),
+    ("recv", Severity::Medium, "uses the network"),
+];
+
 /// Judges an operator of a family.
 pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
     let evidence = if detail.is_empty() { name.to_owned() } else { format!("{name}: {detail}") };
@@ -52,6 +66,11 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
         "tensorflow" => {
             let (severity, reason) = tensorflow(name)?;
             opinion("graph.tensorflow_op", severity, reason)
+        }
+        "paddle" => {
+            let (_, severity, what) = PADDLE.iter().find(|(known, ..)| *known == name)?;
+            let reason = format!("The program has the operator `{name}`, which {what}.");
+            opinion("graph.paddle_op", *severity, reason)
         }
         "onnx" => opinion(
             "graph.onnx_python",
