@@ -149,7 +149,7 @@ impl Reader<'_> {
 
     fn expression(&mut self) -> Option<Value> {
         self.steps += 1;
-        if self.depth >= DEPTH_MAX || self.steps > STEPS_MAX {
+        if self.depth >= 2 * DEPTH_MAX || self.steps > STEPS_MAX {
             return None;
         }
         self.depth += 1;
@@ -272,7 +272,19 @@ impl Reader<'_> {
         }
     }
 
+    /// One operand. Casts and prefixes nest without brackets, so depth is counted here as well.
     fn primary(&mut self) -> Option<Value> {
+        self.steps += 1;
+        if self.depth >= 2 * DEPTH_MAX || self.steps > STEPS_MAX {
+            return None;
+        }
+        self.depth += 1;
+        let value = self.operand();
+        self.depth -= 1;
+        value
+    }
+
+    fn operand(&mut self) -> Option<Value> {
         self.gap();
         match self.peek()? {
             '\'' => self.quoted("'"),
@@ -525,6 +537,7 @@ mod tests {
         value(&nested);
         value(&"'a'+".repeat(20_000));
         value(&"$a='x'+$a;".repeat(5_000));
-        value(&"[char]".repeat(5_000));
+        value(&"[char]".repeat(50_000));
+        value(&"-join ".repeat(50_000));
     }
 }
