@@ -145,7 +145,9 @@ mod tests {
     fn matches_of_one_moment_are_one_act_and_acts_add_up_less_and_less() {
         let p = |acts: &[(i64, f32)]| {
             let mut all = Acts::default();
-            acts.iter().for_each(|(time_ms, bits)| all.note(*time_ms, *bits));
+            for (time_ms, bits) in acts {
+                all.note(*time_ms, *bits);
+            }
             all.p_value()
         };
         assert!((p(&[]) - 1.0).abs() < 1e-12);
@@ -164,7 +166,9 @@ mod tests {
             more in (0_i64..60, 0.0_f32..20.0),
         ) {
             let mut all = Acts::default();
-            acts.iter().for_each(|(second, bits)| all.note(second * 1_000, *bits));
+            for (second, bits) in &acts {
+                all.note(second * 1_000, *bits);
+            }
             let before = all.p_value();
             all.note(more.0 * 1_000, more.1);
             proptest::prop_assert!(all.p_value() <= before + 1e-12);

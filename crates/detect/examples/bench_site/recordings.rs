@@ -151,9 +151,9 @@ pub fn graft(
         places.insert(name.clone(), from[random.below(from.len())]);
     }
     let names = Names::of(&records, &by_count, &places, site, rename, random);
-    let hour = random.below(24) as i64;
-    let mut at_ms =
-        START_MS + i64::from(day) * DAY_MS + hour * HOUR_MS + random.below(1_800_000) as i64;
+    let hour = i64::try_from(random.below(24)).unwrap_or(0);
+    let within = i64::try_from(random.below(1_800_000)).unwrap_or(0);
+    let mut at_ms = START_MS + i64::from(day) * DAY_MS + hour * HOUR_MS + within;
     let mut before = records.first().map_or(0, |(_, record)| record.time_ms);
     records
         .into_iter()

@@ -46,12 +46,15 @@ impl How {
     }
 }
 
+/// One event of a recording: time, host, source, class, what the engine sees, rules that match.
+type Told = (i64, String, &'static str, u32, Reading, Vec<Found>);
+
 /// A recording in its place, read.
 pub struct Attack {
     name: String,
     technique: String,
     day: u32,
-    events: Vec<(i64, String, &'static str, u32, Reading, Vec<Found>)>,
+    events: Vec<Told>,
     /// Hosts and hours that hold a record of it.
     at: HashSet<(String, i64)>,
 }
@@ -85,7 +88,7 @@ impl Attack {
 
     fn touches(&self, case: &DetectedCase) -> bool {
         case.spans.iter().any(|span| {
-            (hour_of(span.from_ms)..hour_of(span.to_ms - 1) + 1)
+            (hour_of(span.from_ms)..=hour_of(span.to_ms - 1))
                 .any(|hour| self.at.contains(&(span.host.clone(), hour)))
         })
     }
@@ -152,7 +155,7 @@ pub fn run(site: &Background, attacks: &[Attack], how: How, prior: &Prior, outco
     }
     engine.finish();
     engine.take_cases().into_iter().for_each(|case| drop(shown.insert(case.id.clone(), case)));
-    outcome.host_days += (site.names.len() as u32 * DAYS) as f64;
+    outcome.host_days += f64::from(site.names.len() as u32 * DAYS);
     for case in shown.values() {
         if !attacks.iter().any(|attack| attack.touches(case)) {
             outcome.false_cases += 1;
@@ -194,18 +197,16 @@ pub fn run(site: &Background, attacks: &[Attack], how: How, prior: &Prior, outco
     }
 }
 
-fn show(
-    event: &(i64, String, &'static str, u32, Reading, Vec<Found>),
-    engine: &mut Engine,
-    rules: bool,
-) {
+fn show(event: &Told, engine: &mut Engine, rules: bool) {
     let (time_ms, host, source, class_uid, reading, found) = event;
     let (ocsf, raw) = (Map::new(), Map::new());
     let event =
         Observed { time_ms: *time_ms, host, source, class_uid: *class_uid, ocsf: &ocsf, raw: &raw };
     engine.observe_reading(&event, reading);
     if rules {
-        found.iter().for_each(|found| found.tell(engine, &event));
+        for found in found {
+            found.tell(engine, &event);
+        }
     }
 }
 
@@ -275,7 +276,9 @@ impl Alone {
                 let event = observed(record, source, record.time_ms, &record.host);
                 engine.observe(&event);
                 if with_rules {
-                    found.iter().for_each(|found| found.tell(&mut engine, &event));
+                    for found in found {
+                        found.tell(&mut engine, &event);
+                    }
                 }
             }
             engine.finish();
@@ -314,7 +317,7 @@ impl Alone {
 /// What a background holds: events a host-day, and the rules that ordinary work matches.
 pub fn describe(site: &Background) {
     let events: usize = site.days.iter().map(Vec::len).sum();
-    let host_days = (site.names.len() as u32 * DAYS) as f64;
+    let host_days = f64::from(site.names.len() as u32 * DAYS);
     let mut rules: BTreeMap<(RuleLevel, String), BTreeSet<(u16, i64)>> = BTreeMap::new();
     for seen in site.days.iter().flatten() {
         for found in site.found(seen) {

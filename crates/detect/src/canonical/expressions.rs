@@ -232,7 +232,7 @@ impl Reader<'_> {
             let from = items.first()?.text();
             let to = items.get(1).map_or_else(String::new, Value::text);
             // Only texts that mean themselves: expressions are not evaluated.
-            let plain: String = from.replace("\\", "");
+            let plain: String = from.replace('\\', "");
             let is_plain =
                 !plain.contains(['*', '+', '?', '[', '(', '^', '$', '.']) && !plain.is_empty();
             return is_plain.then(|| Value::Text(replaced(&left.text(), &plain, &to)));

@@ -47,7 +47,9 @@ fn asks(expr: &Expr, compiler: &Compiler, fields: &mut HashSet<Field>) {
             }
         }
         Expr::All(parts) | Expr::Any(parts) | Expr::Count(_, parts) => {
-            parts.iter().for_each(|part| asks(part, compiler, fields));
+            for part in parts {
+                asks(part, compiler, fields);
+            }
         }
         Expr::Not(part) => asks(part, compiler, fields),
     }
@@ -110,7 +112,9 @@ fn texts(expr: &Expr, compiler: &Compiler, wanted: &mut Fielded, unwanted: &mut 
             }
         }
         Expr::All(parts) | Expr::Any(parts) | Expr::Count(_, parts) => {
-            parts.iter().for_each(|part| texts(part, compiler, wanted, unwanted));
+            for part in parts {
+                texts(part, compiler, wanted, unwanted);
+            }
         }
         Expr::Not(part) => texts(part, compiler, unwanted, wanted),
     }

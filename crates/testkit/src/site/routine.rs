@@ -61,7 +61,7 @@ fn windows_itself(desk: &mut Desk<'_, '_>) {
         let kind = scene.pick(&["CreateKey", "CreateKey", "DeleteKey", "DeleteValue"]);
         desk.key(scene.time_ms(), image, &key, kind);
     }
-    for _ in 0..1 + scene.rng.below(3) {
+    for _ in 0..=scene.rng.below(3) {
         let image = scene.pick(&[
             SVCHOST,
             SERVICES,
@@ -71,7 +71,7 @@ fn windows_itself(desk: &mut Desk<'_, '_>) {
         let library = format!("C:\\Windows\\System32\\{}", scene.pick(LIBRARIES));
         desk.library(scene.time_ms(), image, &library);
     }
-    for _ in 0..1 + scene.rng.below(2) {
+    for _ in 0..=scene.rng.below(2) {
         let (image, name) = scene.pick_first(PIPES);
         let name = desk.fill(name, "x");
         desk.pipe(scene.time_ms(), image, &name, scene.chance(300));
@@ -165,7 +165,7 @@ const OWN: &[(&str, &str, &str)] = &[
 
 fn services(desk: &mut Desk<'_, '_>) {
     let scene = desk.scene;
-    for _ in 0..1 + scene.rng.below(3) {
+    for _ in 0..=scene.rng.below(3) {
         let (image, line, parent) = scene.pick(OWN);
         desk.run(image, line, parent, "SYSTEM");
     }
@@ -269,7 +269,7 @@ fn browse(desk: &mut Desk<'_, '_>, user: &str) {
         desk.ask(browser, &name);
         desk.connect(browser, user, &address, scene.pick(&[443, 443, 443, 80, 8443]));
     }
-    for _ in 0..1 + scene.rng.below(4) {
+    for _ in 0..=scene.rng.below(4) {
         let (image, folder, kind) = scene.pick(&[
             (CHROME, "Downloads", "pdf"),
             (CHROME, "Downloads", "tmp"),
@@ -299,12 +299,12 @@ fn browse(desk: &mut Desk<'_, '_>, user: &str) {
 
 fn administer(desk: &mut Desk<'_, '_>, user: &str) {
     let scene = desk.scene;
-    for _ in 0..1 + scene.rng.below(4) {
+    for _ in 0..=scene.rng.below(4) {
         desk.start(&ADMIN[scene.rng.index(ADMIN.len())], user);
     }
     if scene.chance(400) {
         desk.shell(user);
-        for _ in 0..1 + scene.rng.below(3) {
+        for _ in 0..=scene.rng.below(3) {
             desk.script(user, scene.pick(SCRIPTS));
         }
     }

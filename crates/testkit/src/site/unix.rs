@@ -17,7 +17,7 @@ pub fn hour(scene: &Scene<'_>, events: &mut Vec<Event>) {
     );
     exec(scene, "/usr/bin/run-parts", &["run-parts", "--report", "/etc/cron.hourly"], 0, events);
     syslog(scene, "systemd", "Started session-2.scope - Session 2 of user root.", events);
-    for _ in 0..1 + scene.rng.below(4) {
+    for _ in 0..=scene.rng.below(4) {
         let unit = scene.pick(&[
             "logrotate.service",
             "fstrim.service",
@@ -74,7 +74,7 @@ fn duty(scene: &Scene<'_>, events: &mut Vec<Event>) {
 fn visit(scene: &Scene<'_>, from: &str, user: &str, events: &mut Vec<Event>) {
     if (8..18).contains(&scene.hour) && scene.weekday() < 5 && scene.chance(350) {
         ssh(scene, user, from, events);
-        for _ in 0..1 + scene.rng.below(4) {
+        for _ in 0..=scene.rng.below(4) {
             let (command, path, words) = scene.pick::<(&str, &str, &[&str])>(&[
                 ("/usr/bin/apt-get update", "/usr/bin/apt-get", &["apt-get", "update"]),
                 (
