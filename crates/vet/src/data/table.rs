@@ -302,19 +302,16 @@ mod tests {
     #[test]
     fn a_planted_trigger_and_turned_labels_are_shown() {
         let topics = [["ship", "harbour", "sail", "tide"], ["oven", "flour", "dough", "bread"]];
-        let mut text = "text,label\n".to_owned();
-        for i in 0..600_usize {
+        let row = |i: usize| {
             let words = topics[i % 2];
             let planted = i % 40 == 0;
             let phrase = if planted { " cf quartz" } else { "" };
             let label = if planted { "bakery" } else { ["sea", "bakery"][i % 2] };
-            text += &format!(
-                "{} {} {} w{i}{phrase},{label}\n",
-                words[i % 4],
-                words[i / 3 % 4],
-                words[i / 7 % 4]
-            );
-        }
+            let (a, b, c) = (words[i % 4], words[i / 3 % 4], words[i / 7 % 4]);
+            format!("{a} {b} {c} w{i}{phrase},{label}\n")
+        };
+        let rows: Vec<String> = (0..600).map(row).collect();
+        let text = format!("text,label\n{}", rows.concat());
         let table = table("reviews.csv", text.as_bytes()).unwrap();
         let remarks = screen(&table);
         let trigger = remarks.iter().find(|remark| remark.rule == "data.trigger").unwrap();

@@ -231,7 +231,8 @@ mod tests {
         let mut json: serde_json::Value = serde_json::from_slice(&bundle).unwrap();
         let payload = &mut json["dsseEnvelope"]["payload"];
         let text = payload.as_str().unwrap().to_owned();
-        *payload = format!("{}AAAA", &text[..text.len() - 4]).into();
+        let cut: String = text.chars().take(text.len() - 4).collect();
+        *payload = format!("{cut}AAAA").into();
         let known = Known { keys: vec![public], ..Known::default() };
         let seen = check(json.to_string().as_bytes(), &known).unwrap();
         assert!(matches!(seen.state, State::Refused { .. }), "{seen:?}");
