@@ -196,6 +196,10 @@ fn report(how: How, outcome: &Outcome, renamed: &Outcome, rows: &mut Vec<Row>) {
     rows.push(Row::min(&format!("{name}: recordings shown"), share(&outcome.recordings), goal));
     let withheld: usize = outcome.withheld_true.values().sum();
     println!("{name}: true cases withheld {withheld}: {:?}", by_name(&outcome.withheld_true));
+    // What was not run is not lost.
+    if renamed.techniques.is_empty() {
+        return;
+    }
     let lost = outcome
         .techniques
         .iter()
