@@ -77,6 +77,8 @@ fn powershell_is_read_as_powershell_reads_it() {
     let text = said(line);
     assert!(text.contains(" -noprofile -windowstyle hidden -encodedcommand "), "{text}");
     assert!(text.contains("-command whoami -all "), "{text}");
+    let text = said("powershell -enc:dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==");
+    assert!(text.contains("-command whoami -all "), "{text}");
     assert!(said("powershell iex ('Down'+'load'+\"String\")").contains(" downloadstring "));
     assert!(said("powershell ([char]0x69+[char]101+[char]120)").contains("iex"));
 }

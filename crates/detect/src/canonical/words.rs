@@ -161,10 +161,15 @@ pub(super) fn encoded_command(line: &str) -> Option<String> {
     let mut words = line.split_whitespace();
     while let Some(word) = words.next() {
         let lower = word.to_ascii_lowercase();
-        if switch(&lower).map(|name| parameter(name, false)) != Some("encodedcommand") {
+        let joined = joined_value(&lower).map(|(parameter, _)| parameter);
+        let name = switch(joined.unwrap_or(&lower)).map(|name| parameter(name, false));
+        if name != Some("encodedcommand") {
             continue;
         }
-        let data = words.next()?;
+        let data = match joined.and_then(|parameter| word.get(parameter.len() + 1..)) {
+            Some(data) => data,
+            None => words.next()?,
+        };
         let bytes = LENIENT.decode(data).ok().filter(|bytes| bytes.len() >= 4)?;
         let units: Vec<u16> = bytes
             .chunks_exact(2)

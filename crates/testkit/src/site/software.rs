@@ -68,46 +68,8 @@ pub fn update(desk: &mut Desk<'_, '_>, which: usize) {
     let hex = desk.scene.hex(6);
     let temp = format!("C:\\Users\\{user}\\AppData\\Local\\Temp\\{hex}");
     match which {
-        0 => {
-            let setup = format!("{temp}\\CR_{hex}.tmp\\setup.exe");
-            desk.run(
-                &setup,
-                "setup.exe --install-archive=chrome.7z --system-level",
-                "C:\\Program Files (x86)\\Google\\GoogleUpdater\\140.0\\updater.exe",
-                "SYSTEM",
-            );
-            desk.service(
-                7_045,
-                "GoogleUpdaterService140",
-                "\"C:\\Program Files (x86)\\Googl\
-                e\\GoogleUpdater\\140.0\\updater.exe\" --system --windows-service",
-            );
-            desk.task(
-                106,
-                "\\GoogleUpdaterTaskSystem140",
-                "C:\\Program Files (x86)\\Google\\GoogleUpdater\\140.0\\updater.exe",
-            );
-        }
-        1 => {
-            let line = format!("C:\\Windows\\system32\\msiexec.exe /i \"{temp}\\AcroRdr.msp\" /qn");
-            desk.run("C:\\Windows\\System32\\msiexec.exe", &line, SVCHOST, "SYSTEM");
-            desk.run(
-                "C:\\Windows\\SysWOW64\\msiexec.exe",
-                "C:\\Windows\\syswow64\\MsiExec.exe -Embedding 0A1B2C",
-                "C:\\Windows\\System32\\msiexec.exe",
-                "SYSTEM",
-            );
-            let rundll = format!(
-                "rundll32.exe \"C:\\Windows\\Installer\\MSI{hex}.tmp\",zzzzInvokeManagedCustom\
-                    ActionOutOfProc"
-            );
-            desk.run(
-                "C:\\Windows\\System32\\rundll32.exe",
-                &rundll,
-                "C:\\Windows\\SysWOW64\\msiexec.exe",
-                "SYSTEM",
-            );
-        }
+        0 => update_browser(desk, &temp, &hex),
+        1 => update_reader(desk, &temp, &hex),
         2 => {
             let update = format!("C:\\Users\\{user}\\AppData\\Local\\Microsoft\\Teams\\Update.exe");
             desk.run(&update, "\"Update.exe\" --processStart \"Teams.exe\"", &update, &user);
@@ -135,27 +97,74 @@ pub fn update(desk: &mut Desk<'_, '_>, which: usize) {
                 "SYSTEM",
             );
         }
-        _ => {
-            let setup = format!("{temp}\\printer-{hex}.exe");
-            desk.run(&setup, &format!("\"{setup}\" /silent"), "C:\\Windows\\explorer.exe", &user);
-            desk.run(
-                "C:\\Windows\\System32\\pnputil.exe",
-                "pnputil.exe /add-driver C:\\Temp\\prn.inf /install",
-                &setup,
-                "SYSTEM",
-            );
-            desk.other(
-                "Microsoft-Windows-Sysmon/Operational",
-                6,
-                vec![
-                    ("ImageLoaded", "C:\\Windows\\System32\\drivers\\usbprint.sys".into()),
-                    ("Signed", "true".into()),
-                    ("Signature", "Print Maker".into()),
-                ],
-            );
-        }
+        _ => update_printer(desk, &temp, &hex, &user),
     }
     desk.connect(SVCHOST, "SYSTEM", &format!("151.101.{}.10", desk.scene.rng.below(200)), 443);
+}
+
+/// A browser, with its service and its task.
+fn update_browser(desk: &mut Desk<'_, '_>, temp: &str, hex: &str) {
+    let setup = format!("{temp}\\CR_{hex}.tmp\\setup.exe");
+    desk.run(
+        &setup,
+        "setup.exe --install-archive=chrome.7z --system-level",
+        "C:\\Program Files (x86)\\Google\\GoogleUpdater\\140.0\\updater.exe",
+        "SYSTEM",
+    );
+    desk.service(
+        7_045,
+        "GoogleUpdaterService140",
+        "\"C:\\Program Files (x86)\\Googl\
+        e\\GoogleUpdater\\140.0\\updater.exe\" --system --windows-service",
+    );
+    desk.task(
+        106,
+        "\\GoogleUpdaterTaskSystem140",
+        "C:\\Program Files (x86)\\Google\\GoogleUpdater\\140.0\\updater.exe",
+    );
+}
+
+/// A reader of documents, by the installer of Windows.
+fn update_reader(desk: &mut Desk<'_, '_>, temp: &str, hex: &str) {
+    let line = format!("C:\\Windows\\system32\\msiexec.exe /i \"{temp}\\AcroRdr.msp\" /qn");
+    desk.run("C:\\Windows\\System32\\msiexec.exe", &line, SVCHOST, "SYSTEM");
+    desk.run(
+        "C:\\Windows\\SysWOW64\\msiexec.exe",
+        "C:\\Windows\\syswow64\\MsiExec.exe -Embedding 0A1B2C",
+        "C:\\Windows\\System32\\msiexec.exe",
+        "SYSTEM",
+    );
+    let rundll = format!(
+        "rundll32.exe \"C:\\Windows\\Installer\\MSI{hex}.tmp\",zzzzInvokeManagedCustom\
+            ActionOutOfProc"
+    );
+    desk.run(
+        "C:\\Windows\\System32\\rundll32.exe",
+        &rundll,
+        "C:\\Windows\\SysWOW64\\msiexec.exe",
+        "SYSTEM",
+    );
+}
+
+/// A printer, with its driver.
+fn update_printer(desk: &mut Desk<'_, '_>, temp: &str, hex: &str, user: &str) {
+    let setup = format!("{temp}\\printer-{hex}.exe");
+    desk.run(&setup, &format!("\"{setup}\" /silent"), "C:\\Windows\\explorer.exe", user);
+    desk.run(
+        "C:\\Windows\\System32\\pnputil.exe",
+        "pnputil.exe /add-driver C:\\Temp\\prn.inf /install",
+        &setup,
+        "SYSTEM",
+    );
+    desk.other(
+        "Microsoft-Windows-Sysmon/Operational",
+        6,
+        vec![
+            ("ImageLoaded", "C:\\Windows\\System32\\drivers\\usbprint.sys".into()),
+            ("Signed", "true".into()),
+            ("Signature", "Print Maker".into()),
+        ],
+    );
 }
 
 /// New software, put there by its own installer.
