@@ -368,7 +368,8 @@ mod tests {
         let mut decoder = Decoder::new(10);
         decoder.push(&[0, 0, 0, 11]);
         assert!(matches!(decoder.message::<Ask>(), Err(WireError::TooLong(11, 10))));
-        for text in [r#"{"ask":"obey"}"#, r#"{"ask":"leave","more":1}"#, "[]", "\"leave\""] {
+        let more = r#"{"ask":"beat","have":[],"more":1}"#;
+        for text in [r#"{"ask":"obey"}"#, more, "[]", "\"leave\""] {
             let mut decoder = Decoder::new(100);
             decoder.push(&u32::try_from(text.len()).unwrap().to_be_bytes());
             decoder.push(text.as_bytes());
