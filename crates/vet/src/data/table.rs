@@ -304,7 +304,7 @@ mod tests {
         let topics = [["ship", "harbour", "sail", "tide"], ["oven", "flour", "dough", "bread"]];
         let row = |i: usize| {
             let words = topics[i % 2];
-            let planted = i % 40 == 0;
+            let planted = i.is_multiple_of(40);
             let phrase = if planted { " cf quartz" } else { "" };
             let label = if planted { "bakery" } else { ["sea", "bakery"][i % 2] };
             let (a, b, c) = (words[i % 4], words[i / 3 % 4], words[i / 7 % 4]);

@@ -125,6 +125,7 @@ mod tests {
 
     #[test]
     fn what_runs_on_import_stays_and_what_a_client_does_becomes_a_note() {
+        use Severity::{High, Medium, Note};
         let softened = |rule: &str, severity, evidence: &str, reason: &str| {
             let finding = vet::Finding {
                 rule: rule.into(),
@@ -141,7 +142,6 @@ mod tests {
             soften(&mut report);
             report.findings[0].severity
         };
-        use Severity::{High, Medium, Note};
         let used = "line 3, when it is used: requests.post()";
         let imported = "line 3, when it is imported: requests.post()";
         assert_eq!(softened("code.network", High, used, "It uses the network."), Note);
