@@ -1,5 +1,6 @@
 //! The watcher of logs, as `ringfort up` starts it: a line that a rule knows becomes a case, and
 //! after a kill nothing that was judged and kept is judged again.
+#![expect(clippy::disallowed_methods, reason = "the test starts the real watcher")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
