@@ -1,4 +1,5 @@
-//! PaddlePaddle's programs (`.pdmodel`, `__model__`): the operators of a model, as a protocol buffer.
+//! PaddlePaddle's programs (`.pdmodel`, `__model__`): the operators of a model, as a protocol
+//! buffer.
 //!
 //! Operators compute, but for those that call Python or read and write files; these are reported
 //! with the paths that they are given. What Paddle notes of where each operator was made (its call

@@ -68,9 +68,8 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
             opinion("graph.tensorflow_op", severity, reason)
         }
         "paddle" => {
-            let (_, severity, what) = PADDLE.iter().find(|(known, ..)| *known == name)?;
-            let reason = format!("The program has the operator `{name}`, which {what}.");
-            opinion("graph.paddle_op", *severity, reason)
+            let (severity, reason) = paddle(name)?;
+            opinion("graph.paddle_op", severity, reason)
         }
         "onnx" => opinion(
             "graph.onnx_python",
@@ -85,12 +84,10 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
                      that is not part of the model."
             ),
         ),
-        "keras.lambda" => opinion(
-            "graph.keras_lambda",
-            Severity::High,
-            "A Lambda layer holds Python code that runs when the model is loaded or used."
-                .to_owned(),
-        ),
+        "keras.lambda" => {
+            let reason = "A Lambda layer holds Python code that runs when the model is loaded.";
+            opinion("graph.keras_lambda", Severity::High, reason.to_owned())
+        }
         "keras.helper" => opinion(
             "graph.keras_helper",
             Severity::High,
@@ -122,13 +119,18 @@ pub fn judge(family: &str, name: &str, detail: &str) -> Option<Opinion> {
             Severity::Medium,
             format!("It asks for the native library `{name}`, which runs when it is loaded."),
         ),
-        "skops" => opinion(
-            "skops.node",
-            Severity::Medium,
-            format!("It holds a `{name}`, which gets hold of functions by name when it is loaded."),
-        ),
+        "skops" => {
+            let reason = format!("It holds a `{name}`, which finds functions by their names.");
+            opinion("skops.node", Severity::Medium, reason)
+        }
         _ => None,
     }
+}
+
+/// How much an operator of PaddlePaddle weighs, and why.
+fn paddle(name: &str) -> Option<(Severity, String)> {
+    let (_, severity, what) = PADDLE.iter().find(|(known, ..)| *known == name)?;
+    Some((*severity, format!("The program has the operator `{name}`, which {what}.")))
 }
 
 /// How much a TensorFlow operation weighs, and why.
