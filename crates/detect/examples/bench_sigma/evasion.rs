@@ -11,7 +11,7 @@ use detect::sigma::{Pack, Rules, Seen};
 use serde_json::{Map, Value};
 
 use crate::operators::Operator;
-use crate::{corpus, lucene, match_raw, operators_a, operators_b, row};
+use crate::{corpus, lucene, match_raw, operators_a, operators_b, operators_c, row};
 
 /// Prints the table for the data set's own rules, and then for all public rules.
 pub fn table(root: &Path, public: &Rules) {
@@ -84,9 +84,11 @@ fn one_table(root: &Path, rules: &Rules, own: bool) {
     }
     let total: usize = pairs.iter().map(|(_, _, matched)| matched.len()).sum();
     println!("{} of {} base events, {total} matches as logged", pairs.len(), bases.len());
-    for (name, list, goal) in
-        [("A", operators_a::OPERATORS, 0.05), ("B", operators_b::OPERATORS, 0.25)]
-    {
+    for (name, list, goal) in [
+        ("A", operators_a::OPERATORS, 0.05),
+        ("B", operators_b::OPERATORS, 0.25),
+        ("C", operators_c::OPERATORS, 0.25),
+    ] {
         if list.is_empty() {
             println!("list {name}: not there yet");
             continue;

@@ -9,6 +9,7 @@ mod lucene;
 mod operators;
 mod operators_a;
 mod operators_b;
+mod operators_c;
 mod regression;
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What an edit of a command line is: the shared part of the two lists of operators.
+//! What an edit of a command line is: the shared part of the lists of operators.
 //!
 //! An operator rewrites a command line so that it still does the same, and gives every result of
 //! one application: an attacker picks the place that works, so a match counts as lost if any of
