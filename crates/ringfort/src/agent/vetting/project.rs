@@ -78,9 +78,9 @@ fn has_remote_code(folder: &Path) -> bool {
     config.is_some_and(|bytes| memchr::memmem::find(&bytes, b"auto_map").is_some())
 }
 
-/// Openings of source code become notes. So does what a client of a service does when it is used (it
-/// sends a key to that service, it keeps a file that it fetched). What happens as soon as something is
-/// imported, and writing to a place from which code runs later, stay what they are.
+/// Openings of source code become notes. So does what a client of a service does when it is used
+/// (it sends a key to that service, it keeps a file that it fetched). What happens as soon as
+/// something is imported, and writing to a place from which code runs later, stay what they are.
 pub fn soften(report: &mut Report) {
     const OPENINGS: [&str; 3] = ["code.", "content.program", "text."];
     const CLIENTS: [&str; 3] = ["code.write", "code.network", "code.fetch"];
