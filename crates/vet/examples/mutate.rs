@@ -1,13 +1,16 @@
 //! Changes files at random places and reads them: nothing may panic, hang or take all memory.
 //!
 //! ```text
-//! cargo run --release -p vet --example mutate -- FOLDER COUNT [SEED]
+//! cargo run --release -p vet --example mutate -- FOLDER COUNT [SEED [ROUND]]
 //! ```
+//!
+//! With a round, that mutant alone is written to standard output.
 //!
 //! Each mutant is one file with a few bytes changed, cut out, doubled, or spliced with another
 //! file. It prints how many were read, the slowest, and the most memory; a panic ends it with the
 //! seed that made it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = args.first().ok_or("usage: mutate FOLDER COUNT [SEED]")?;
     let count: u64 = args.get(1).map_or(Ok(10_000), |count| count.parse())?;
     let seed: u64 = args.get(2).map_or(Ok(1), |seed| seed.parse())?;
+    let only: Option<u64> = args.get(3).map(|round| round.parse()).transpose()?;
     let mut paths = Vec::new();
     collect(Path::new(folder), &mut paths)?;
     let mut files: Vec<Vec<u8>> =
@@ -35,6 +39,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let own = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
             ^ (round + 1).wrapping_mul(0x517c_c1b7_2722_0a95);
         let mutant = mutant(&files, &SeededRng::new(own));
+        if only.is_some_and(|only| only != round) {
+            continue;
+        }
+        if only.is_some() {
+            std::io::stdout().write_all(&mutant)?;
+            return Ok(());
+        }
         let one = Instant::now();
         let read = std::panic::catch_unwind(|| vet::vet("mutant", &mutant));
         if read.is_err() {

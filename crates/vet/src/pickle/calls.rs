@@ -8,6 +8,9 @@ use super::value::{Node, Value};
 use super::{looks_like_pickle, looks_like_program};
 use crate::fact::{Fact, How, Symbol, shorten};
 
+/// How many results of calls are followed that are made of each other.
+const CHAINED_MAX: u8 = 32;
+
 impl Machine<'_> {
     /// Carries out a call, as far as the result must be known.
     pub(super) fn call(&mut self, callee: Value, args: Value, how: How) -> Value {
@@ -64,8 +67,20 @@ impl Machine<'_> {
         self.call_of_made(callee, args)
     }
 
-    /// A call of what is no plain name: the result of an earlier call.
+    /// A call of what is no plain name: the result of an earlier call. It may be made of another,
+    /// and of itself.
     fn call_of_made(&mut self, callee: Value, args: Value) -> Value {
+        if self.chained >= CHAINED_MAX {
+            self.report(&Symbol::new("?", "?"), args, How::Chained);
+            return Value::OPAQUE;
+        }
+        self.chained += 1;
+        let value = self.call_of_result(callee, args);
+        self.chained -= 1;
+        value
+    }
+
+    fn call_of_result(&mut self, callee: Value, args: Value) -> Value {
         let Some(Node::Made { callee: maker, args: earlier, .. }) = self.store.node(callee) else {
             let symbol = Symbol::new("?", &self.store.show(callee, 1));
             self.report(&symbol, args, How::Chained);
@@ -340,6 +355,14 @@ mod tests {
     #[test]
     fn escapes_of_protocol_0_are_taken_out() {
         assert_eq!(unescape(r"a\u006fs\x2e\n\\"), "aos.\n\\");
+    }
+
+    #[test]
+    fn a_partial_of_itself_is_called_and_ends() {
+        // partial(print), whose state makes it call itself; then it is called.
+        let own = b"\x80\x04cfunctools\npartial\ncbuiltins\nprint\n\x85R\x94(h\0)}NtbN\x85R.";
+        let found = crate::pickle::tests::facts(own);
+        assert!(found.iter().any(|fact| matches!(fact, Fact::Called { how: How::Chained, .. })));
     }
 
     #[test]

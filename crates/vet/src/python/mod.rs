@@ -205,6 +205,22 @@ mod tests {
     }
 
     #[test]
+    fn deep_and_long_code_ends() {
+        for text in [
+            format!("f{}(", "()".repeat(150)).repeat(100),
+            format!("x{}[", "[0]".repeat(150)).repeat(100) + "] = 1",
+            "f'{f\"{".repeat(500),
+            "lambda: f(".repeat(2_000),
+            "def f():\n".repeat(3_000),
+            "a = partial(a, a)\n".repeat(500),
+            "a = [a, a]\n".repeat(2_000),
+            "a += a\n".repeat(2_000),
+        ] {
+            judge(CodeKind::Module, &text);
+        }
+    }
+
+    #[test]
     fn python_is_told_from_prose() {
         assert!(looks_like_python("import os\ndef f(x):\n  return x\n"));
         assert!(looks_like_python("\"\"\"Doc.\"\"\"\nfrom a.b import c\n\nc('.')\n"));

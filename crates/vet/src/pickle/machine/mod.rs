@@ -44,6 +44,8 @@ pub struct Machine<'f> {
     /// of it could be followed.
     getattr_named: Option<(u64, Symbol)>,
     pub(super) getattr_followed: bool,
+    /// How many results of calls are being called, one made of the other.
+    pub(super) chained: u8,
 }
 
 /// What stands between two opcodes, put there by joblib.
@@ -74,6 +76,7 @@ impl<'f> Machine<'f> {
             raw: None,
             getattr_named: None,
             getattr_followed: false,
+            chained: 0,
         }
     }
 
