@@ -34,7 +34,7 @@ use crate::limits::{AHEAD_MS_MAX, HOSTS_MAX, RAW_BYTES_MAX};
 use crate::observed::Observed;
 use crate::prior::{Prior, PriorIndex};
 use crate::tokens::{Reading, Token, TokenKind};
-use crate::window::{LINK_BITS, WINDOW_MS, hour_of};
+use crate::window::{WINDOW_MS, hour_of};
 
 /// A token that was judged.
 struct Noted<'a> {
@@ -132,7 +132,7 @@ impl Engine {
             let Some(host) = self.hosts.get(at) else { continue };
             if host.window.hour < hour {
                 self.turn(at, hour);
-            } else if host.window.dirty && host.window.bits() >= LINK_BITS {
+            } else if host.window.is_worth_weighing() {
                 self.settle(at);
             }
         }

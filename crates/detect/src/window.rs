@@ -116,6 +116,12 @@ impl Window {
         }
     }
 
+    /// Whether something new in it may make a case before the hour ends: much surprise, or a match
+    /// of a rule, which needs no more than itself.
+    pub fn is_worth_weighing(&self) -> bool {
+        self.dirty && (self.bits() >= LINK_BITS || !self.known.is_empty())
+    }
+
     /// The surprise over distinct tokens, in bits.
     pub fn bits(&self) -> f64 {
         self.seen.values().map(|bits| f64::from(*bits)).sum()

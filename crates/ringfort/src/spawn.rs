@@ -22,6 +22,14 @@ pub const WORKER_OUTPUT_BYTES_MAX: u64 = 256 << 20;
 /// This very program, also after its file was replaced by an update.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
+/// Settings of the C library's allocator (mallopt(3)): these processes run for months beside others
+/// on a small machine, so memory that is free goes back soon, and threads share their heap.
+const ALLOCATOR: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "65536"),
+    ("MALLOC_TRIM_THRESHOLD_", "65536"),
+];
+
 fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
@@ -30,6 +38,7 @@ fn clean(program: impl AsRef<OsStr>) -> Command {
             command.env(name, value);
         }
     }
+    command.envs(ALLOCATOR);
     command
 }
 
