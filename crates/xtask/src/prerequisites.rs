@@ -103,10 +103,13 @@ fn missing() -> Vec<&'static Prerequisite> {
 /// Installs the modules that drive a browser into a folder, as `tests/browser/package.json` names
 /// them. Without them the browser's test says so.
 pub fn install_browser_modules(root: &Path, folder: &Path) {
-    if folder.join("node_modules/axe-core").is_dir() || !find_program("npm") {
+    let manifest = root.join("tests/browser/package.json");
+    let wanted = std::fs::read(&manifest).ok();
+    let is_there = folder.join("node_modules/axe-core").is_dir()
+        && std::fs::read(folder.join("package.json")).ok() == wanted;
+    if is_there || !find_program("npm") {
         return;
     }
-    let manifest = root.join("tests/browser/package.json");
     let copied = std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::copy(manifest, folder.join("package.json")));
     if let Err(error) = copied {
