@@ -163,6 +163,9 @@ fn take(line: LogLine, context: &Context, seen: &mut Seen) -> Result<(), Failure
         LogLine::Gap(text) => seen.gaps.push(text),
         LogLine::Rules(report) => {
             seen.gaps.extend(report.unreadable);
+            if report.rules == 0 && report.refused > 0 {
+                seen.gaps.push("no rule can be used, so none was asked".into());
+            }
             context.progress(format!("{} rules are matched", report.rules));
             if let Some(first) = report.first_refused {
                 let refused = report.refused;
@@ -381,6 +384,12 @@ impl Seen {
     fn show_verdict(&self, context: &Context) {
         let withheld = self.budget.as_ref().map_or(0, detected::withheld);
         let text = match (self.shown, withheld) {
+            (0, 0) if self.sources.values().all(|sum| sum.records == 0) => {
+                "no case: there was no record to judge".to_owned()
+            }
+            (0, 0) if !self.is_whole() => {
+                "no case in what was read; what was not read is unknown".to_owned()
+            }
             (0, 0) => "no case: nothing in these records stands out".to_owned(),
             (0, _) => format!("no case is shown; {withheld} are withheld (`--all` prints them)"),
             (shown, 0) => format!("{shown} cases"),
@@ -389,9 +398,12 @@ impl Seen {
         if context.json { context.progress(text) } else { context.print(text) }
     }
 
+    fn is_whole(&self) -> bool {
+        self.incomplete.is_empty() && self.gaps.is_empty()
+    }
+
     fn exit(&self) -> Exit {
-        let whole = self.incomplete.is_empty() && self.gaps.is_empty();
-        let read = if whole { Exit::Done } else { Exit::Unknown };
+        let read = if self.is_whole() { Exit::Done } else { Exit::Unknown };
         read.and(if self.shown > 0 { Exit::Findings } else { Exit::Done })
     }
 }

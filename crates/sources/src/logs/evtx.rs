@@ -48,6 +48,10 @@ fn read(
     if !header.starts_with(MAGIC) {
         return Err(LogError::format("this is no Windows event log: `ElfFile` is missing"));
     }
+    if header.len() < HEADER_BYTES {
+        let ended_early = Some("the file ends within its header".to_owned());
+        return Ok(Counts { ended_early, ..Counts::default() });
+    }
     let settings = Arc::new(ParserSettings::new().indent(false));
     let mut reader = Reader { settings, context, counts: Counts::default(), chunk: 0 };
     loop {
