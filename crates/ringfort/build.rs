@@ -1,12 +1,14 @@
 //! Writes the registry of command line verbs: every file of `src/cli` is one verb.
 //!
 //! Each file has a `pub const VERB: Verb`; its leading `//!` lines become the long help and the
-//! manual page.
+//! manual page. And says how the binary is linked.
 
 use std::fmt::Write as _;
+use std::process::Command;
 use std::{env, fs, io, path::Path};
 
 fn main() -> io::Result<()> {
+    pack_relocations();
     let dir = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("src/cli");
     println!("cargo:rerun-if-changed={}", dir.display());
     let mut names = Vec::new();
@@ -33,4 +35,23 @@ fn main() -> io::Result<()> {
     list.push_str("];\n");
     let out = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("verbs.rs");
     fs::write(out, modules + &list)
+}
+
+/// Asks the linker for packed relocations (`DT_RELR`): the table that every one of the processes
+/// reads at its start is then some kilobytes instead of one megabyte. The C library reads them
+/// since glibc 2.36, so this is left out where the machine that builds has an older one, or another.
+fn pack_relocations() {
+    let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    let native = env::var("HOST") == env::var("TARGET");
+    if native && target("OS") == "linux" && target("ENV") == "gnu" && glibc() >= Some((2, 36)) {
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+}
+
+/// The version of this machine's glibc, as `getconf` of the same package says it.
+fn glibc() -> Option<(u32, u32)> {
+    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 use spine::{Approval, ApprovalProof, KeyId, PlanHash};
 
+use crate::key::Ed25519Key;
 use crate::limits;
 use crate::{ApproverKey, Facts, PasskeyFault, PublicKey};
 
@@ -186,14 +186,8 @@ fn check_signature(key: &ApproverKey, approval: &Approval) -> Result<(), Approva
     }
 }
 
-fn ed25519_holds(public: &[u8; 32], approval: &Approval, signature: &str) -> bool {
+fn ed25519_holds(key: &Ed25519Key, approval: &Approval, signature: &str) -> bool {
     let mut bytes = [0_u8; 64];
-    if hex::decode_to_slice(signature, &mut bytes).is_err() {
-        return false;
-    }
-    let (Ok(public), Ok(message)) = (VerifyingKey::from_bytes(public), approval.signed_bytes())
-    else {
-        return false;
-    };
-    public.verify_strict(&message, &Signature::from_bytes(&bytes)).is_ok()
+    hex::decode_to_slice(signature, &mut bytes).is_ok()
+        && approval.signed_bytes().is_ok_and(|message| key.holds(&message, &bytes))
 }

@@ -9,6 +9,7 @@ use spine::{
     ActionType, Author, AutonomyLevel, EffectClass, HostId, KeyId, MachineClass, PlanHash, Profile,
 };
 
+use crate::key::Ed25519Key;
 use crate::passkey::Passkey;
 
 /// A marking of the Traffic Light Protocol (FIRST TLP 2.0).
@@ -46,7 +47,7 @@ impl Tlp {
 #[serde(rename_all = "snake_case")]
 pub enum PublicKey {
     /// An Ed25519 key that signs approvals itself.
-    Ed25519([u8; 32]),
+    Ed25519(Ed25519Key),
     /// A passkey that signs a challenge made of an approval.
     Passkey(Box<Passkey>),
 }
@@ -55,15 +56,15 @@ impl PublicKey {
     /// The raw bytes, whose SHA-256 is the key's id.
     pub fn raw(&self) -> &[u8] {
         match self {
-            Self::Ed25519(bytes) => bytes,
+            Self::Ed25519(key) => key.raw(),
             Self::Passkey(passkey) => passkey.key.raw(),
         }
     }
 }
 
-impl From<[u8; 32]> for PublicKey {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self::Ed25519(bytes)
+impl From<Ed25519Key> for PublicKey {
+    fn from(key: Ed25519Key) -> Self {
+        Self::Ed25519(key)
     }
 }
 

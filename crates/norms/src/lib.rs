@@ -30,6 +30,7 @@
 pub mod approvals;
 pub mod decide;
 pub mod facts;
+mod key;
 pub mod limits;
 pub mod passkey;
 pub mod permit;
@@ -40,6 +41,7 @@ pub(crate) mod slices;
 pub use approvals::{ApprovalFault, Counted, Weighed, weigh};
 pub use decide::{Norms, is_take_back};
 pub use facts::{ApproverKey, Facts, PublicKey, RingFacts, Tlp};
+pub use key::Ed25519Key;
 pub use passkey::{Passkey, PasskeyFault, PasskeyKey};
 pub use permit::{Admitted, Permit, PermitError};
 pub use policy::NormsError;

@@ -7,13 +7,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::{Signature as Ed25519Signature, VerifyingKey as Ed25519Key};
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use spine::Assertion;
 
+use crate::key::Ed25519Key;
 use crate::limits;
 
 /// The public key of a passkey.
@@ -23,15 +23,14 @@ pub enum PasskeyKey {
     /// COSE `ES256` (-7): a point on P-256, uncompressed (SEC 1, section 2.3.3: 65 bytes).
     Es256(Vec<u8>),
     /// COSE `EdDSA` (-8): Ed25519.
-    Ed25519([u8; 32]),
+    Ed25519(Ed25519Key),
 }
 
 impl PasskeyKey {
     /// Reads a raw public key: 65 bytes are a point on P-256, 32 bytes are an Ed25519 key.
     pub fn from_raw(raw: &[u8]) -> Option<Self> {
         if let Ok(bytes) = <[u8; 32]>::try_from(raw) {
-            let key = Ed25519Key::from_bytes(&bytes).ok().filter(|key| !key.is_weak());
-            return key.map(|_| Self::Ed25519(bytes));
+            return Ed25519Key::parse(&bytes).map(Self::Ed25519);
         }
         let uncompressed = raw.len() == 65 && raw.first() == Some(&4);
         (uncompressed && P256Key::from_sec1_bytes(raw).is_ok()).then(|| Self::Es256(raw.to_vec()))
@@ -41,7 +40,7 @@ impl PasskeyKey {
     pub fn raw(&self) -> &[u8] {
         match self {
             Self::Es256(point) => point,
-            Self::Ed25519(bytes) => bytes,
+            Self::Ed25519(key) => key.raw(),
         }
     }
 
@@ -51,10 +50,7 @@ impl PasskeyKey {
                 P256Signature::from_der(signature)
                     .is_ok_and(|signature| key.verify(message, &signature).is_ok())
             }),
-            Self::Ed25519(bytes) => Ed25519Key::from_bytes(bytes).is_ok_and(|key| {
-                Ed25519Signature::from_slice(signature)
-                    .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
-            }),
+            Self::Ed25519(key) => signature.try_into().is_ok_and(|s| key.holds(message, s)),
         }
     }
 }

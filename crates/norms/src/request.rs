@@ -111,18 +111,20 @@ impl Vocabulary {
 
     /// The context: every attribute of the schema, none else.
     pub(crate) fn context(&self, facts: &Facts, people: People) -> Result<Context, NormsError> {
-        let mut all = self.site_attributes(facts);
-        all.extend(people_attributes(people));
-        all.extend(self.plan_attributes(facts));
-        all.extend(record_attributes(facts));
-        all.extend(self.export_attributes(facts));
-        all.extend(artifact_attributes(facts));
-        Context::from_pairs(all.into_iter().map(|(name, value)| (name.to_owned(), value)))
+        let all = self
+            .site_attributes(facts)
+            .into_iter()
+            .chain(people_attributes(people))
+            .chain(self.plan_attributes(facts))
+            .chain(record_attributes(facts))
+            .chain(self.export_attributes(facts))
+            .chain(artifact_attributes(facts));
+        Context::from_pairs(all.map(|(name, value)| (name.to_owned(), value)))
             .map_err(|e| NormsError::BuiltIn(e.to_string()))
     }
 
-    fn site_attributes(&self, facts: &Facts) -> Vec<Attribute> {
-        vec![
+    fn site_attributes(&self, facts: &Facts) -> [Attribute; 6] {
+        [
             ("profile", name(&self.profile, profile_name(facts.profile))),
             ("machine_class", name(&self.machine_class, machine_class_name(facts.machine_class))),
             ("life_safety", flag(facts.life_safety)),

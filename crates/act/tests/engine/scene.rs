@@ -11,7 +11,7 @@ use std::sync::Arc;
 use act::{Engine, EngineConfig, Order, Outcome, Record, RecordError};
 use ed25519_dalek::{Signer as _, SigningKey};
 use facts::{Asset, Context, History, HubContact, Networks};
-use norms::{ApproverKey, Norms};
+use norms::{ApproverKey, Ed25519Key, Norms};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -228,8 +228,11 @@ impl Scene {
         let mut history = History::default();
         self.record.receipts().iter().for_each(|receipt| history.observe(receipt));
         let public = self.key.verifying_key().to_bytes();
-        let owner =
-            ApproverKey { id: key_id(&public), public: public.into(), person: "owner".into() };
+        let owner = ApproverKey {
+            id: key_id(&public),
+            public: Ed25519Key::parse(&public).unwrap().into(),
+            person: "owner".into(),
+        };
         let root = self.root.display().to_string();
         let context = Context {
             host: HOST,

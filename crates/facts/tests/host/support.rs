@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use facts::{Asset, Context, History, HubContact, Networks};
-use norms::ApproverKey;
+use norms::{ApproverKey, Ed25519Key};
 use sha2::{Digest as _, Sha256};
 use spine::{
     ActionId, ActionState, ActionType, Approval, ApprovalProof, ApprovalWindow, Author,
@@ -141,7 +141,7 @@ impl Person {
     pub fn enrolled(&self) -> ApproverKey {
         let public = self.0.verifying_key().to_bytes();
         let id = KeyId(Digest(Sha256::digest(public).into()));
-        ApproverKey { id, public: public.into(), person: "Ada".into() }
+        ApproverKey { id, public: Ed25519Key::parse(&public).unwrap().into(), person: "Ada".into() }
     }
 
     pub fn approves(&self, plan: &Plan, now_ms: i64, number: u64) -> Approval {

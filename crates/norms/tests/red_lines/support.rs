@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use norms::{ApproverKey, Facts, RingFacts, Tlp, is_take_back};
+use norms::{ApproverKey, Ed25519Key, Facts, RingFacts, Tlp, is_take_back};
 use sha2::{Digest as _, Sha256};
 use spine::{
     ActionType, Approval, ApprovalProof, ApprovalWindow, Author, AutonomyLevel, Digest,
@@ -37,7 +37,7 @@ impl Person {
     pub fn enrolled(&self) -> ApproverKey {
         ApproverKey {
             id: self.key_id(),
-            public: self.key.verifying_key().to_bytes().into(),
+            public: Ed25519Key::parse(&self.key.verifying_key().to_bytes()).unwrap().into(),
             person: self.name.into(),
         }
     }

@@ -2,10 +2,10 @@
 //! machine can begin, and only an enrolled person can add to.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use durable::{Files, StdFiles};
-use ed25519_dalek::{Signature, VerifyingKey};
-use norms::PublicKey;
+use norms::{ApproverKey, Ed25519Key, PublicKey};
 use sha2::{Digest as _, Sha256};
 use spine::{HostId, KeyId};
 
@@ -39,6 +39,8 @@ pub struct Keyring {
     path: PathBuf,
     host: HostId,
     keys: Vec<EnrolledKey>,
+    /// The same keys as the norms read them: read once, not for every decision.
+    approvers: Arc<[ApproverKey]>,
 }
 
 impl Keyring {
@@ -46,14 +48,15 @@ impl Keyring {
     pub fn open(dir: &Path, host: HostId) -> Result<Self, Failure> {
         let path = dir.join("keys.json");
         let help = format!("restore `{}` from your backup", path.display());
-        let keys = match StdFiles.read(&path) {
+        let keys: Vec<_> = match StdFiles.read(&path) {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).or_hint("the list of keys is damaged", help)?
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Failure::new(format!("the list of keys: {error}"), help)),
         };
-        Ok(Self { path, host, keys })
+        let approvers = approvers(&keys);
+        Ok(Self { path, host, keys, approvers })
     }
 
     /// The keys.
@@ -62,15 +65,8 @@ impl Keyring {
     }
 
     /// The keys as the norms read them.
-    pub fn approvers(&self) -> Vec<norms::ApproverKey> {
-        let approver = |key: &EnrolledKey| {
-            Some(norms::ApproverKey {
-                id: key.id,
-                public: public_key(&key.public, key.passkey.as_ref())?,
-                person: key.person.clone(),
-            })
-        };
-        self.keys.iter().filter_map(approver).collect()
+    pub fn approvers(&self) -> Arc<[ApproverKey]> {
+        Arc::clone(&self.approvers)
     }
 
     /// Whether a consent to `to` is fresh and signed by an enrolled key; the person if so.
@@ -150,9 +146,19 @@ impl Keyring {
         keys.push(key);
         let bytes = serde_json::to_vec_pretty(&keys).map_err(|error| error.to_string())?;
         StdFiles.write_atomic(&self.path, &bytes).map_err(|error| error.to_string())?;
+        self.approvers = approvers(&keys);
         self.keys = keys;
         Ok(())
     }
+}
+
+/// The listed keys as the norms read them; one that is no good key stands for nobody.
+fn approvers(keys: &[EnrolledKey]) -> Arc<[ApproverKey]> {
+    let approver = |key: &EnrolledKey| {
+        let public = public_key(&key.public, key.passkey.as_ref())?;
+        Some(ApproverKey { id: key.id, public, person: key.person.clone() })
+    };
+    keys.iter().filter_map(approver).collect()
 }
 
 /// A listed key as the norms read it; `None` where it is no good key.
@@ -161,8 +167,7 @@ fn public_key(public: &str, passkey: Option<&PasskeyRecord>) -> Option<PublicKey
     let raw = hex::decode(public).ok().filter(|_| lower_case)?;
     let Some(record) = passkey else {
         let raw = <[u8; 32]>::try_from(raw).ok()?;
-        let good = VerifyingKey::from_bytes(&raw).is_ok_and(|key| !key.is_weak());
-        return good.then_some(PublicKey::Ed25519(raw));
+        return Ed25519Key::parse(&raw).map(PublicKey::Ed25519);
     };
     let short = |text: &str| !text.is_empty() && text.len() <= PASSKEY_TEXT_BYTES_MAX;
     let whole = [&record.credential, &record.rp_id, &record.origin].into_iter().all(|t| short(t));
@@ -175,13 +180,9 @@ fn public_key(public: &str, passkey: Option<&PasskeyRecord>) -> Option<PublicKey
     whole.then(|| PublicKey::Passkey(Box::new(passkey)))
 }
 
-fn ed25519_holds(public: &[u8; 32], bytes: &[u8], signature: &str) -> bool {
-    let signature =
-        hex::decode(signature).ok().and_then(|bytes| Signature::from_slice(&bytes).ok());
-    let public = VerifyingKey::from_bytes(public).ok();
-    public
-        .zip(signature)
-        .is_some_and(|(key, signature)| key.verify_strict(bytes, &signature).is_ok())
+fn ed25519_holds(key: &Ed25519Key, bytes: &[u8], signature: &str) -> bool {
+    let signature = hex::decode(signature).ok().and_then(|raw| <[u8; 64]>::try_from(raw).ok());
+    signature.is_some_and(|signature| key.holds(bytes, &signature))
 }
 
 #[cfg(test)]
