@@ -49,6 +49,7 @@ pub mod provenance;
 pub mod python;
 pub mod reader;
 pub mod remark;
+mod runs;
 pub mod sarif;
 pub mod unpack;
 pub mod weights;

@@ -9,6 +9,7 @@ use crate::format::{Claim, Format, Item, Probe};
 use crate::limits::{NESTING_MAX, VALUES_MAX};
 use crate::pickle::{looks_like_pickle, looks_like_program};
 use crate::policy::text;
+use crate::runs::text_runs;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {
@@ -131,11 +132,9 @@ fn blob(feed: &mut Feed<'_>, length: u64, facts: &mut Facts) -> Option<()> {
     if runs && bytes.len() > 8 || looks_like_program(&bytes).is_some() {
         facts.nested(&format!("bytes at {at}"), &bytes);
     } else if bytes.len() > 6 {
-        for run in
-            bytes.split(|byte| !(0x20..0x7f).contains(byte) && !matches!(byte, b'\n' | b'\t'))
-        {
+        for run in text_runs(&bytes, 7) {
             let value = String::from_utf8_lossy(run);
-            if run.len() > 6 && text::judge("text", &value).is_some() {
+            if text::judge("text", &value).is_some() {
                 facts.at(at, Fact::Text { key: "text".to_owned(), text: value.into_owned() });
                 break;
             }

@@ -7,6 +7,7 @@
 use crate::bytes::read_up_to;
 use crate::fact::{Fact, Facts, shorten};
 use crate::format::{Claim, Format, Item, Probe};
+use crate::runs::text_runs;
 
 /// The descriptor.
 pub const FORMAT: Format = Format {
@@ -66,16 +67,12 @@ pub(crate) fn search(item: &Item<'_>, facts: &mut Facts) {
         {
             facts.at(at + place as u64, Fact::Program { kind: "PE" });
         }
-        for run in
-            window.split(|byte| !(0x20..0x7f).contains(byte) && !matches!(byte, b'\n' | b'\t'))
-        {
-            if run.len() >= RUN_MIN && noted < 32 {
-                let text = String::from_utf8_lossy(run);
-                if crate::policy::text::judge("text", &text).is_some() {
-                    noted += 1;
-                    let text: String = text.chars().take(4096).collect();
-                    facts.at(at, Fact::Text { key: "text in the data".to_owned(), text });
-                }
+        for run in text_runs(&window, RUN_MIN) {
+            let text = String::from_utf8_lossy(run);
+            if noted < 32 && crate::policy::text::judge("text", &text).is_some() {
+                noted += 1;
+                let text: String = text.chars().take(4096).collect();
+                facts.at(at, Fact::Text { key: "text in the data".to_owned(), text });
             }
         }
         if window.len() <= STEP {
