@@ -40,6 +40,8 @@ pub struct Config {
     pub page: PageConfig,
     /// Machines that report here.
     pub machines: MachinesConfig,
+    /// Models on this machine.
+    pub models: ModelsConfig,
     /// Feeds, by name: where the owner wants them from. Unlisted feeds come from their official
     /// address.
     pub feeds: BTreeMap<String, FeedConfig>,
@@ -83,6 +85,23 @@ pub struct MachinesConfig {
     pub at: Option<String>,
 }
 
+/// Where `ringfort up` looks for models.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// The folders; none, and it does not look.
+    pub folders: Vec<PathBuf>,
+    /// Seconds between two looks at what is new or changed.
+    pub interval_s: u64,
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        let folders = ["/home", "/root", "/srv", "/opt", "/data", "/usr/local", "/var/lib"];
+        Self { folders: folders.map(PathBuf::from).into(), interval_s: 1_800 }
+    }
+}
+
 /// The owner's wishes for one feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -105,6 +124,7 @@ impl Default for Config {
             site: SiteConfig { fleet_size: 1, ..SiteConfig::default() },
             page: PageConfig::default(),
             machines: MachinesConfig::default(),
+            models: ModelsConfig::default(),
             feeds: BTreeMap::new(),
         }
     }

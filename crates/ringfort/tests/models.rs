@@ -172,6 +172,36 @@ fn a_signed_model_verifies_until_it_is_changed() {
     }
 }
 
+/// A pickle that would start a program: text that a reader sees, never loaded here.
+const HOSTILE: &[u8] = b"cos\nsystem\n(S'true'\ntR.";
+
+#[test]
+fn the_models_of_a_machine_become_cases_and_are_vetted_again_when_they_change() {
+    let place = Place::new();
+    let home = place.at("home/ann");
+    let model = place.write("home/ann/model.safetensors", safetensors([1.0; 4]));
+    let folders = format!("[models]\nfolders = [{home:?}]\n");
+    let look = || {
+        let config = place.write("models.toml", &folders);
+        let config = config.to_str().unwrap();
+        let (code, lines) = place.vet(&["--machine", "--config", config]);
+        // Nothing else was scanned, which is said where there is no case.
+        let (_, cases) = place.run(&["cases", "--json", "--config", config]);
+        let cases: Vec<Value> = cases.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        (code, lines.last().unwrap()["read"].as_u64().unwrap(), cases)
+    };
+    assert_eq!(look(), (0, 1, vec![]));
+    assert_eq!(look(), (0, 0, vec![]), "what is known is not read again");
+    std::fs::write(&model, HOSTILE).unwrap();
+    let (code, read, cases) = look();
+    assert_eq!((code, read, cases.len()), (1, 1, 1));
+    assert_eq!((&cases[0]["kind"], &cases[0]["priority"]), (&"model".into(), &"immediate".into()));
+    let explanation = cases[0]["explanation"].to_string();
+    assert!(explanation.contains("os.system") && explanation.contains("changed since"));
+    std::fs::remove_file(&model).unwrap();
+    assert_eq!(look(), (0, 0, vec![]), "what is gone is no case any more");
+}
+
 /// The recorded signatures of the reference implementation, by the command line.
 #[test]
 fn every_recorded_signature_verifies() {

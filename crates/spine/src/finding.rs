@@ -45,6 +45,15 @@ pub enum FindingKind {
         /// What was done, in the words of the rule or of the detector.
         what: String,
     },
+    /// A model, or a file that loaders read from beside one, that does more than it should.
+    Model {
+        /// The file, as an absolute path.
+        path: String,
+        /// The SHA-256 of what was looked at: 64 hexadecimal digits.
+        sha256: String,
+        /// The format it was read as, such as `pickle`.
+        format: String,
+    },
     /// Something that was looked at and could not be understood.
     NotUnderstood {
         /// What it is about, such as a path.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `worker.rs`, `confine.rs` | processes without rights that read hostile bytes |
 //! | `inventory.rs`, `changelogs.rs`, `live.rs`, `logs.rs`, `vetting.rs` | what the workers read |
+//! | `models/` | models on this machine: found, vetted, cases |
 //! | `scan.rs`, `advisories.rs`, `cases.rs` | from what was read to what a person should look at |
 //! | `session.rs` | one scan end to end: refresh, scan, cases, state |
 //! | `patching.rs` | from cases to a plan that was tried |
@@ -25,6 +26,7 @@ pub mod join;
 pub mod join_hub;
 pub mod live;
 pub mod logs;
+pub mod models;
 pub mod patching;
 pub mod scan;
 pub mod session;

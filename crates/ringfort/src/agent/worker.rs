@@ -15,12 +15,18 @@ use super::confine::{Allowed, confine};
 use super::inventory::{self, InventoryJob, InventoryResult};
 use super::live::{self, LiveFacts};
 use super::logs::{self, LogLine, LogsJob};
+use super::models::looking::{self, ModelLine, ModelsJob};
 use super::vetting::{self, VetJob, VetResult};
 use crate::failure::{Failure, OrHint as _};
 use crate::spawn;
 
 /// The longest a worker may take.
 const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The longest that reading one model may take: the largest have hundreds of gigabytes.
+const MODEL_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// How far the reading of models on this machine stands back behind everything else.
+const MODELS_NICE: i32 = 15;
 
 /// What a worker may be asked to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +42,8 @@ pub enum Job {
     Logs(LogsJob),
     /// Read model files.
     Vet(VetJob),
+    /// Find models in folders, and read them. The result comes as lines while it is read.
+    Models(ModelsJob),
 }
 
 /// Runs inside the worker process.
@@ -71,6 +79,14 @@ pub fn run() -> Result<(), Failure> {
         Job::Live => {
             hold(&Allowed { read: &[], write: &[], look_at_processes: true })?;
             serde_json::to_vec(&live::gather())
+        }
+        Job::Models(job) => {
+            // Whatever people do on this machine goes first.
+            let _ = rustix::process::nice(MODELS_NICE);
+            let read: Vec<&Path> = job.folders.iter().map(PathBuf::as_path).collect();
+            hold(&Allowed { read: &read, write: &[], look_at_processes: false })?;
+            return looking::look(job, &mut std::io::stdout().lock())
+                .or_hint("nobody takes the result", help);
         }
         Job::Vet(job) => {
             let read: Vec<&Path> = job.files.iter().map(PathBuf::as_path).collect();
@@ -130,4 +146,17 @@ pub fn live() -> Result<LiveFacts, Failure> {
 /// Reads model files, in a worker.
 pub fn vet(job: VetJob) -> Result<VetResult, Failure> {
     ask(&Job::Vet(job))
+}
+
+/// Finds and reads models in folders, in a worker, and hands over what it says as it comes.
+pub fn models(
+    job: ModelsJob,
+    each: &mut dyn FnMut(ModelLine) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let help = "`ringfort vet FILE` reads one file alone";
+    let text = serde_json::to_vec(&Job::Models(job)).or_hint("the job does not serialise", help)?;
+    spawn::worker_lines(&["worker"], &text, MODEL_TIMEOUT, logs::LINE_BYTES_MAX, &mut |line| {
+        each(serde_json::from_slice(line).map_err(std::io::Error::other)?)
+    })
+    .map_err(|error| Failure::unknown(format!("a reading worker failed: {error}"), help))
 }

@@ -30,7 +30,7 @@ use crate::agent::live::LiveFacts;
 use crate::agent::session::{Session, Wanted, live_file, open_state};
 use crate::agent::uplink::Uplink;
 use crate::agent::uplink_record::OverSocket;
-use crate::agent::{join, join_hub, spool, worker};
+use crate::agent::{join, join_hub, models, spool, worker};
 use crate::cli_support::case_line;
 use crate::context::{Context, inert};
 use crate::failure::{Exit, Failure, OrHint as _, Outcome};
@@ -119,7 +119,7 @@ fn look(matches: &ArgMatches, context: &Context) -> Outcome {
     if !matches.get_flag("once") {
         report(context, Arc::clone(&durable));
     }
-    let mut events = Events { recorder: events, durable };
+    let mut events = Events { recorder: events, durable, models: None };
     loop {
         let database = changed_at(DATABASE);
         let scanned = scan(context, &mut events);
@@ -146,6 +146,7 @@ fn wait(context: &Context, events: &mut Events, scanned: Option<SystemTime>) {
         std::thread::sleep(PAUSE);
         record(context, events, Recorder::tick);
         take_detected(context);
+        take_models(context, &mut events.models);
         let now = changed_at(&live);
         if now.is_some() && now != seen {
             // Left by `ringfort up`, which may look at all processes.
@@ -165,6 +166,29 @@ fn wait(context: &Context, events: &mut Events, scanned: Option<SystemTime>) {
             return;
         }
         before = database;
+    }
+}
+
+/// Takes in what is known of the models on this machine, when there is news.
+fn take_models(context: &Context, taken: &mut Option<SystemTime>) {
+    let data_dir = &context.config.data_dir;
+    let path = models::models_file(data_dir);
+    let now = changed_at(&path);
+    if now.is_none() || now == *taken {
+        return;
+    }
+    *taken = now;
+    let known = models::Models::load(&path);
+    let cases = open_state(data_dir).and_then(|state| {
+        models::cases::take_in(&known, &state, host::host_id(), SystemClock.now_ms())
+            .or_hint("what is known of models cannot be kept", "check the disk")
+    });
+    match cases {
+        Ok(cases) => {
+            let files = known.files.len();
+            context.print(format!("{files} files of models, {cases} open cases of them"));
+        }
+        Err(failure) => tell_failure(context, &failure),
     }
 }
 
@@ -197,6 +221,8 @@ fn changed_at(path: impl AsRef<Path>) -> Option<SystemTime> {
 struct Events {
     recorder: Option<Recorder>,
     durable: Arc<AtomicU64>,
+    /// When what is known of models was written that was last taken in.
+    models: Option<SystemTime>,
 }
 
 /// Reports to the hub that this machine joined, now or later, in a thread of its own.

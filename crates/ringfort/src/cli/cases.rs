@@ -66,7 +66,7 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let filter = CaseFilter { open_only: !matches.get_flag("all"), ..CaseFilter::default() };
     let mut cases = state.cases(&filter).or_hint("the cases do not read", help)?;
     let hosts = state.hosts().or_hint("the hosts do not read", help)?;
-    if hosts.is_empty() {
+    if hosts.is_empty() && cases.is_empty() {
         return Err(Failure::unknown("nothing was scanned yet", help));
     }
     for host in &hosts {

@@ -4,7 +4,8 @@
 //! change the machine and decides everything again for itself; the agent, an unprivileged user that
 //! scans; and the hub, also unprivileged, which shows a page and prints its address with a link
 //! that signs in once (`--no-page` leaves it out). A watcher that may only read follows the
-//! logs of this host (`--no-logs` leaves it out). Without root ringfort observes, and says so.
+//! logs of this host (`--no-logs` leaves it out), and models that lie on it are vetted, now and
+//! when they change. Without root ringfort observes, and says so.
 //! `Ctrl-C` ends all of them; nothing is left running.
 //!
 //! The first cases are shown from what is already on the machine; fresh package metadata and the
@@ -21,6 +22,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use durable::{Files as _, StdFiles};
 
 use crate::agent::detecting::{live::cursor, relay, rules::unpack_feed};
+use crate::agent::models::passing;
 use crate::agent::session::{agent_dir, give_to_agent, live_file};
 use crate::agent::worker;
 use crate::client::socket_path;
@@ -42,6 +44,9 @@ const STEADY: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(500);
 /// The pause between two looks at processes and sockets.
 const LIVE_PAUSE: Duration = Duration::from_secs(300);
+
+/// How long models wait for the first scan.
+const MODELS_AFTER: Duration = Duration::from_secs(20);
 
 fn args(command: Command) -> Command {
     command
@@ -93,7 +98,35 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     if !once && !matches.get_flag("no-page") {
         parts.push(start_hub(context, root)?);
     }
+    if !once {
+        vet_models(context);
+    }
     watch(context, &mut parts, root, once)
+}
+
+/// Vets the models on this machine, and again whenever there are new or changed ones, in a thread
+/// of its own; the agent makes cases of the result.
+fn vet_models(context: &Context) {
+    if context.config.models.folders.is_empty() {
+        return;
+    }
+    let pause = Duration::from_secs(context.config.models.interval_s.max(60));
+    let heard = context.heard_by(Arc::new(|text: &str| eprintln!("models: {text}")));
+    std::thread::spawn(move || {
+        // What is installed is looked at first.
+        std::thread::sleep(MODELS_AFTER);
+        loop {
+            match passing::pass(&heard) {
+                Ok(passed) if passed.read > 0 => {
+                    let reach = passed.reach;
+                    heard.progress(format!("{} of {} files vetted", passed.read, reach.models));
+                }
+                Ok(_) => {}
+                Err(failure) => heard.warn(failure.message),
+            }
+            std::thread::sleep(pause);
+        }
+    });
 }
 
 fn start(name: &'static str, context: &Context, socket: &Path) -> Result<Part, Failure> {

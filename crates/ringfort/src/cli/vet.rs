@@ -8,6 +8,9 @@
 //! What a file is, its content tells; what version control keeps for itself is passed over. No file
 //! is loaded, unpickled or run; every one is read in a process that may do nothing but read it.
 //!
+//! `ringfort vet --machine` looks for models in people's folders on this machine (`models.folders`
+//! of the configuration), as `ringfort up` does by itself; what is flagged becomes a case.
+//!
 //! Each finding names what was seen (an opcode's offset, a callable, a template, an operator, a
 //! path, a line, a row), what it means, and what to do next. The code of a project (a folder with
 //! `pyproject.toml`, `package.json` and the like) is judged as a program, code beside a model as
@@ -32,6 +35,7 @@ use spine::Clock as _;
 use vet::{Report, Severity, Verdict};
 use walkdir::WalkDir;
 
+use crate::agent::models::now;
 use crate::agent::vetting::beside::{self, ByFile};
 use crate::agent::vetting::{Trusted, VetJob, around, pinned, project, trust, unread};
 use crate::agent::worker;
@@ -66,10 +70,14 @@ fn args(command: Command) -> Command {
         .arg(
             Arg::new("paths")
                 .value_name("PATH")
-                .required(true)
+                .required_unless_present("machine")
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
                 .help("Files and folders to read"),
+        )
+        .arg(
+            flag("machine", "Look for models on this machine, as `ringfort up` does")
+                .conflicts_with_all(["paths", "sarif", "ocsf", "strict"]),
         )
         .arg(flag("sarif", "Print one SARIF 2.1.0 document").conflicts_with("ocsf"))
         .arg(flag("ocsf", "Print OCSF Detection Findings (class 2004), one a line"))
@@ -93,6 +101,9 @@ enum Form {
 }
 
 fn run(matches: &ArgMatches, context: &Context) -> Outcome {
+    if matches.get_flag("machine") {
+        return now::look(context);
+    }
     let paths: Vec<&PathBuf> = matches.get_many("paths").into_iter().flatten().collect();
     let accepted = match matches.get_one::<PathBuf>("baseline") {
         Some(path) => baseline(path)?,
