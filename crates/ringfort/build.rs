@@ -4,7 +4,6 @@
 //! manual page. And says how the binary is linked.
 
 use std::fmt::Write as _;
-use std::process::Command;
 use std::{env, fs, io, path::Path};
 
 fn main() -> io::Result<()> {
@@ -38,20 +37,23 @@ fn main() -> io::Result<()> {
 }
 
 /// Asks the linker for packed relocations (`DT_RELR`): the table that every one of the processes
-/// reads at its start is then some kilobytes instead of one megabyte. The C library reads them
-/// since glibc 2.36, so this is left out where the machine that builds has an older one, or another.
+/// reads at its start is then some kilobytes instead of one megabyte. The C library reads them since
+/// glibc 2.36; where this machine's does not, or builds for another, they are left out.
 fn pack_relocations() {
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let native = env::var("HOST") == env::var("TARGET");
-    if native && target("OS") == "linux" && target("ENV") == "gnu" && glibc() >= Some((2, 36)) {
+    if native && target("OS") == "linux" && target("ENV") == "gnu" && reads_packed(&target("ARCH"))
+    {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
 }
 
-/// The version of this machine's glibc, as `getconf` of the same package says it.
-fn glibc() -> Option<(u32, u32)> {
-    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+/// Whether the C library of this machine offers the version that marks packed relocations.
+fn reads_packed(arch: &str) -> bool {
+    let multiarch = format!("/lib/{arch}-linux-gnu");
+    let found = [multiarch.as_str(), "/lib64", "/usr/lib64", "/usr/lib", "/lib"]
+        .iter()
+        .find_map(|folder| fs::read(Path::new(folder).join("libc.so.6")).ok());
+    let marked = b"GLIBC_ABI_DT_RELR";
+    found.is_some_and(|library| library.windows(marked.len()).any(|window| window == marked))
 }

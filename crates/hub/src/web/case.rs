@@ -189,7 +189,9 @@ fn subject(finding: &Finding) -> Markup {
             (Foreign(check)) ": " (Foreign(subject))
         },
         FindingKind::Behaviour { what, .. } => html! { (Foreign(what)) },
-        FindingKind::Model { path, format, .. } => html! { (Foreign(path)) " (" (Foreign(format)) ")" },
+        FindingKind::Model { path, format, .. } => {
+            html! { (Foreign(path)) " (" (Foreign(format)) ")" }
+        }
         FindingKind::NotUnderstood { subject } => html! { (Foreign(subject)) },
         _ => html! { "something that this version does not know" },
     }
