@@ -37,8 +37,8 @@ fn main() -> io::Result<()> {
 }
 
 /// Asks the linker for packed relocations (`DT_RELR`): the table that every one of the processes
-/// reads at its start is then some kilobytes instead of one megabyte. The C library reads them since
-/// glibc 2.36; where this machine's does not, or builds for another, they are left out.
+/// reads at its start is then some kilobytes instead of one megabyte. The C library reads them
+/// since glibc 2.36; where this machine's does not, or builds for another, they are left out.
 fn pack_relocations() {
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let native = env::var("HOST") == env::var("TARGET");

@@ -29,7 +29,10 @@ pub fn read_as(format: &str, data: &[u8]) {
 macro_rules! target {
     ($read:expr) => {
         #[cfg(fuzzing)]
-        libfuzzer_sys::fuzz_target!(|data: &[u8]| { ($read)(data) });
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+            let read: fn(&[u8]) = $read;
+            read(data)
+        });
 
         #[cfg(not(fuzzing))]
         fn main() -> std::io::Result<()> {

@@ -237,7 +237,8 @@ pub fn shape(head: &[u8], size: u64) -> Option<Vec<(u32, u64)>> {
                 let here = walk.rest.len() as u64;
                 if length > here {
                     behind = length - here;
-                    if head.len() as u64 + behind > size {
+                    // A stated length may be any number up to the largest.
+                    if behind > size.saturating_sub(head.len() as u64) {
                         return None;
                     }
                 } else {
@@ -286,5 +287,7 @@ pub(crate) mod tests {
         let message = [vec![0x08, 0x07], field(7, &[0; 1_000])].concat();
         assert_eq!(shape(&message[..100], message.len() as u64), Some(vec![(1, 0), (7, 2)]));
         assert_eq!(shape(&message[..100], 200), None);
+        let endless = [&[0x3a][..], &[0xff; 9], &[0x01, b'x']].concat();
+        assert_eq!(shape(&endless, 12), None, "a length of 2^64 - 1 bytes");
     }
 }

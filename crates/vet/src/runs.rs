@@ -36,8 +36,10 @@ mod tests {
         let rng = SeededRng::new(1);
         let mut found = 0;
         for _ in 0..3_000 {
-            let byte =
-                || if rng.chance(850) { b" ~a\n\t0"[rng.index(6)] } else { rng.below(256) as u8 };
+            let byte = || match rng.chance(850) {
+                true => b" ~a\n\t0"[rng.index(6)],
+                false => u8::try_from(rng.below(256)).unwrap(),
+            };
             let bytes: Vec<u8> = (0..rng.index(400)).map(|_| byte()).collect();
             let min = rng.index(13) + 1;
             let all = bytes.split(|byte| !is_text(*byte)).filter(|run| run.len() >= min);
