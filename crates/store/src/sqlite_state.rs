@@ -21,6 +21,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("../migrations/state/001.sql"),
         include_str!("../migrations/state/002.sql"),
+        include_str!("../migrations/state/003.sql"),
     ],
     log: Log::Kept,
 };
@@ -261,10 +262,14 @@ impl State for SqliteState {
     }
 
     fn put_case(&self, case: &Case) -> Result<(), StateError> {
+        // Not `INSERT OR REPLACE`: that removes a row unseen by the triggers that count.
         self.write(
-            "INSERT OR REPLACE INTO cases
-                (id, host, kind, priority, state, is_open, created_ms, document)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO cases (id, host, kind, priority, state, is_open, created_ms, document)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (id) DO UPDATE SET
+                host = excluded.host, kind = excluded.kind, priority = excluded.priority,
+                state = excluded.state, is_open = excluded.is_open,
+                created_ms = excluded.created_ms, document = excluded.document",
             params![
                 case.id.to_string(),
                 case.host.to_string(),
