@@ -6,7 +6,7 @@ use rusqlite::params;
 use spine::{Case, CaseState};
 
 use crate::sqlite_state::SqliteState;
-use crate::state::StateError;
+use crate::state::{HostRecord, StateError};
 
 /// The most ended cases whose times are read.
 const ENDED_MAX: u32 = 200_000;
@@ -48,6 +48,17 @@ impl Course {
 }
 
 impl SqliteState {
+    /// Machines of which a check could not tell something, by name.
+    pub fn doubtful_hosts(&self, limit: u32) -> Result<Vec<HostRecord>, StateError> {
+        self.documents(
+            "host",
+            "SELECT host, document FROM hosts
+             WHERE json_array_length(document, '$.coverage.unknown') > 0
+             ORDER BY name, host LIMIT ?1",
+            [limit],
+        )
+    }
+
     /// The course of the cases from a moment (inclusive) to another (exclusive), milliseconds
     /// since the Unix epoch. A case that was opened again counts by where it stands now.
     pub fn course(&self, from_ms: i64, before_ms: i64) -> Result<Course, StateError> {

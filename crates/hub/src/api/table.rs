@@ -1,15 +1,16 @@
 //! The table of endpoints, and what each does.
 
 use serde_json::{Value, json};
-use spine::{Approval, CaseEvent, CaseId, HostId};
+use spine::{Approval, CaseEvent, CaseId, HostId, Plan};
 use store::{Overview as _, State as _};
 
 use super::Endpoint;
-use crate::db::Comment;
+use crate::db::{Comment, Proposal};
 use crate::limits::{self, PAGE_ITEMS};
+use crate::report::{month, timeline};
 use crate::role::Role;
 use crate::rules::{Lifts, RED_LINES};
-use crate::web::registry::{case, plan};
+use crate::web::registry::{case, night, notices as drafts, plan, report};
 use crate::web::{Ask, Oops};
 use crate::{jobs, record};
 
@@ -90,6 +91,51 @@ pub const ENDPOINTS: &[Endpoint] = &[
         run: prepare,
     },
     Endpoint {
+        method: "POST",
+        path: "/cases/{id}/contain",
+        scope: "propose",
+        fields: &[],
+        answer: "Job",
+        summary: "Have a containment made and tried; a person signs the plan that comes of it",
+        run: contain,
+    },
+    Endpoint {
+        method: "POST",
+        path: "/cases/{id}/wait",
+        scope: "triage",
+        answer: "Done",
+        fields: &[("reason", "Why, for the others"), ("hours", "1, 2, 4 or 8")],
+        summary: "Put a case off",
+        run: put_off,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/cases/{id}/timeline",
+        scope: "read",
+        fields: &[],
+        answer: "Timeline",
+        summary: "One case in the order of time",
+        run: one_timeline,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/cases/{id}/notices",
+        scope: "read",
+        fields: &[],
+        answer: "Notices",
+        summary: "Drafts of legal notices; none is ever sent",
+        run: notices,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/reports/month",
+        scope: "read",
+        answer: "Monthly",
+        fields: &[("month", "Such as `2026-11`; the one that runs where it is left out")],
+        summary: "A month in numbers",
+        run: month,
+    },
+    Endpoint {
         method: "GET",
         path: "/plans/{hash}",
         scope: "read",
@@ -106,6 +152,24 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[("approval", "A signed approval, as `docs/spine.md` shows it")],
         run: approve,
         summary: "Hand in a signature and have the plan carried out if it suffices",
+    },
+    Endpoint {
+        method: "POST",
+        path: "/plans/{hash}/withdraw",
+        scope: "propose",
+        fields: &[],
+        answer: "Done",
+        summary: "Let a plan that was approved for later wait no longer",
+        run: withdraw,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/waiting",
+        scope: "read",
+        fields: &[],
+        answer: "WaitingPlans",
+        summary: "Plans that were approved for later, and wait",
+        run: waiting,
     },
     Endpoint {
         method: "GET",
@@ -216,13 +280,15 @@ fn one_case(ask: &Ask<'_>) -> Result<Value, Oops> {
         .into_iter()
         .map(|c| json!({ "user": c.user, "time_ms": c.time_ms, "text": c.text }))
         .collect();
-    let proposal = known.proposal.map(|(proposal, plan)| {
-        json!({ "hash": proposal.plan, "plan": plan, "made_ms": proposal.made_ms,
-            "dry_run": proposal.dry_run })
-    });
+    let told = |planned: Option<(Proposal, Plan)>| {
+        planned.map(|(proposal, plan)| {
+            json!({ "hash": proposal.plan, "plan": plan, "made_ms": proposal.made_ms,
+                "dry_run": proposal.dry_run })
+        })
+    };
     Ok(json!({
         "case": known.case, "findings": known.findings, "comments": comments,
-        "proposal": proposal,
+        "proposal": told(known.proposal), "containment": told(known.containment),
     }))
 }
 
@@ -269,6 +335,50 @@ fn prepare(ask: &Ask<'_>) -> Result<Value, Oops> {
     needs(ask, Role::Approver)?;
     let known = case::known(ask, ask.id("id", "case")?)?;
     begun(ask, case::begin_preparing(ask, known.case)?)
+}
+
+fn contain(ask: &Ask<'_>) -> Result<Value, Oops> {
+    needs(ask, Role::Approver)?;
+    let known = case::known(ask, ask.id("id", "case")?)?;
+    begun(ask, night::begin_containing(ask, &known)?)
+}
+
+fn put_off(ask: &Ask<'_>) -> Result<Value, Oops> {
+    let id = night::put_off(ask)?;
+    Ok(json!({ "done": format!("case {} is put off", id.short()) }))
+}
+
+fn one_timeline(ask: &Ask<'_>) -> Result<Value, Oops> {
+    let known = case::known(ask, ask.id("id", "case")?)?;
+    let told = timeline::gather(ask.hub, &known)?;
+    Ok(json!({ "case": known.case.id, "lines": told.lines, "missing": told.missing }))
+}
+
+fn notices(ask: &Ask<'_>) -> Result<Value, Oops> {
+    Ok(json!({ "drafts": drafts::of(ask)? }))
+}
+
+fn month(ask: &Ask<'_>) -> Result<Value, Oops> {
+    Ok(month::gather(ask.hub, report::asked(ask)?)?.json())
+}
+
+fn withdraw(ask: &Ask<'_>) -> Result<Value, Oops> {
+    Ok(json!({ "done": plan::call_off(ask, ask.id("hash", "plan")?)? }))
+}
+
+fn waiting(ask: &Ask<'_>) -> Result<Value, Oops> {
+    let plans: Vec<Value> = ask
+        .hub
+        .executor
+        .waiting()?
+        .into_iter()
+        .map(|waits| {
+            json!({ "plan": waits.plan, "purpose": waits.purpose, "opens_ms": waits.opens_ms,
+                "closes_ms": waits.closes_ms, "break_glass": waits.break_glass,
+                "last_try": waits.last_try })
+        })
+        .collect();
+    Ok(json!({ "plans": plans }))
 }
 
 fn begun(ask: &Ask<'_>, id: u64) -> Result<Value, Oops> {
@@ -350,7 +460,7 @@ fn actions(ask: &Ask<'_>) -> Result<Value, Oops> {
         .map(|action| {
             json!({ "id": action.id, "plan": action.plan, "root": action.root,
                 "types": action.types, "state": action.state, "started_ms": action.started_ms,
-                "undoable": action.undoable })
+                "undoable": action.undoable, "lapses_ms": action.lapses_ms })
         })
         .collect();
     Ok(json!({ "actions": actions }))
@@ -363,7 +473,7 @@ fn undo(ask: &Ask<'_>) -> Result<Value, Oops> {
     let action = actions.iter().find(|action| action.id.to_string() == wanted && action.undoable);
     let action = action.ok_or(Oops::NotFound("action that can be taken back"))?;
     let prepared = ask.hub.executor.prepare_undo(action)?;
-    let hash = plan::keep(ask.hub, None, &prepared)?;
+    let hash = plan::keep(ask.hub, None, &prepared, [])?;
     Ok(json!({ "hash": hash, "plan": prepared.plan }))
 }
 
