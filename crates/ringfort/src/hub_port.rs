@@ -10,7 +10,9 @@ use hub::executor::{
     Running, Say, Seen, Standing, Suspect, Waits,
 };
 use serde_json::{Value, json};
-use spine::{ActionState, Approval, Author, Case, Decision, HostId, Plan, PlanHash, Step};
+use spine::{
+    ActionState, ActionType, Approval, Author, Case, Decision, HostId, Plan, PlanHash, Step,
+};
 
 use crate::agent::session::{Session, Wanted};
 use crate::agent::{containing, executor, patching};
@@ -288,7 +290,7 @@ impl Executor for Port {
                 Reply::Decided { decision } => Ok(Ran::NotAllowed(decision)),
                 Reply::Ran { action, outcome, .. } => {
                     let done = outcome.state == ActionState::Done;
-                    let message = if done && !hub::containing::contains(plan) {
+                    let message = if done && changes_packages(&mut client, plan)? {
                         context.progress("looking whether it is still found");
                         look_again(context, plan, outcome.message)
                     } else {
@@ -299,6 +301,25 @@ impl Executor for Port {
                 other => Err(crate::client::unexpected(&other)),
             }
         })
+    }
+}
+
+/// Whether a plan changes packages, or takes back what changed them: only then a scan would see it.
+fn changes_packages(client: &mut Client, plan: &Plan) -> Result<bool, Failure> {
+    if plan.steps.iter().any(|step| step.actuator == "apt.upgrade") {
+        return Ok(true);
+    }
+    let taken_back: Vec<&str> =
+        plan.steps.iter().filter_map(|step| step.params.get("action")?.as_str()).collect();
+    if taken_back.is_empty() {
+        return Ok(false);
+    }
+    match client.ask(&Request::Actions, &mut |_| ())? {
+        Reply::Actions { actions } => Ok(actions.iter().any(|action| {
+            taken_back.contains(&action.id.to_string().as_str())
+                && action.types.contains(&ActionType::UpgradePackages)
+        })),
+        other => Err(crate::client::unexpected(&other)),
     }
 }
 
