@@ -87,7 +87,9 @@ impl Named {
                     self.addresses.push(address);
                 }
             }
-            Err(_) => self.leave(format!("{name} is a name and no address: names cannot be blocked.")),
+            Err(_) => {
+                self.leave(format!("{name} is a name and no address: names cannot be blocked."))
+            }
         }
     }
 
@@ -151,7 +153,9 @@ fn of_event(named: &mut Named, event: &Value, machine: Option<&str>) {
                 event["host"].as_str().unwrap_or("another machine")
             )),
             "file" if !is_normal_absolute(name) => {
-                named.leave(format!("{name} is no whole path, so it is not known which file it is."));
+                named.leave(format!(
+                    "{name} is no whole path, so it is not known which file it is."
+                ));
             }
             "file" if class_uid == 1_007 => named.program(name),
             "file" if class_uid == 1_005 && !is_of_the_system(name) => named.file(name),
@@ -255,7 +259,10 @@ fn block(address: IpAddr, connections: u32) -> Part {
         n => format!("The {n} connections that stand now are cut."),
     };
     Part {
-        step: step("net.block_address", &json!({ "address": address, "ttl_s": CONTAINMENT_TTL_S_MAX })),
+        step: step(
+            "net.block_address",
+            &json!({ "address": address, "ttl_s": CONTAINMENT_TTL_S_MAX }),
+        ),
         what: format!("the address {address}"),
         cost: format!("This machine and {address} cannot reach each other. {cut}{own}"),
     }

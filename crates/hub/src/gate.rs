@@ -299,7 +299,8 @@ fn sent(file: File) -> Response {
     let named = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", file.name));
     let named = named.unwrap_or_else(|_| HeaderValue::from_static("attachment"));
     let kind = HeaderValue::from_static(file.kind);
-    ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], file.bytes).into_response()
+    ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], file.bytes)
+        .into_response()
 }
 
 fn whole(status: StatusCode, ask: &Ask<'_>, view: &View) -> Response {

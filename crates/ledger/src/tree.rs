@@ -65,7 +65,10 @@ mod tests {
             assert_eq!((tree.size(), tree.root()), (size, root_of(&leaves)));
             for (index, leaf) in (0..).zip(&leaves) {
                 let proof = tree.inclusion(index).unwrap();
-                assert!(verify_inclusion(&proof, *leaf, index, size, tree.root()), "{index}/{size}");
+                assert!(
+                    verify_inclusion(&proof, *leaf, index, size, tree.root()),
+                    "{index}/{size}"
+                );
             }
             assert!(tree.inclusion(size).is_none());
         }

@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn every_file_has_its_sum_and_what_is_missing_is_named() {
         let bundle = packed();
-        assert_eq!((bundle.files, bundle.left_out.as_slice()), (4, &["c: it is gone".to_owned()][..]));
+        assert_eq!(
+            (bundle.files, bundle.left_out.as_slice()),
+            (4, &["c: it is gone".to_owned()][..])
+        );
         let mut zip = zip::ZipArchive::new(Cursor::new(bundle.zip)).unwrap();
         let mut read = |name: &str| {
             let mut text = String::new();

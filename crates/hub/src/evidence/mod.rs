@@ -97,9 +97,8 @@ pub fn gather(sources: &Sources<'_>, id: CaseId) -> Result<Bundle, Oops> {
     let plans = plans(&mut archive, sources, &case)?;
     if let Some(db) = sources.db {
         let comments = db.comments(&id)?.into_iter();
-        let comments = comments.map(|said| {
-            json!({ "user": said.user, "time_ms": said.time_ms, "text": said.text })
-        });
+        let comments = comments
+            .map(|said| json!({ "user": said.user, "time_ms": said.time_ms, "text": said.text }));
         archive.lines("comments.jsonl", comments)?;
     } else {
         archive.leave("comments.jsonl", "there is no page here that keeps comments");
@@ -228,7 +227,6 @@ fn line(stored: &StoredEvent) -> Value {
         #[serde(flatten)]
         event: &'a spine::Event,
     }
-    let line =
-        Line { seq: stored.seq, recorded_ms: stored.recorded_ms, event: &stored.event };
+    let line = Line { seq: stored.seq, recorded_ms: stored.recorded_ms, event: &stored.event };
     serde_json::to_value(line).unwrap_or_default()
 }

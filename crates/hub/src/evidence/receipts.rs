@@ -123,8 +123,7 @@ fn chosen(ties: &[Ties], plans: &BTreeSet<PlanHash>) -> Vec<u64> {
             }
         }
     }
-    let belongs =
-        |tie: &&Ties| tie.genesis || tie.plan.is_some_and(|plan| plans.contains(&plan));
+    let belongs = |tie: &&Ties| tie.genesis || tie.plan.is_some_and(|plan| plans.contains(&plan));
     (0..).zip(ties).filter(|(_, tie)| belongs(tie)).map(|(index, _)| index).collect()
 }
 

@@ -175,7 +175,11 @@ pub fn took(ms: i64) -> String {
     match (days, hours) {
         (0, 0) => count(minutes, "minute", "minutes"),
         (0..=1, _) => {
-            format!("{} {}", count(hours, "hour", "hours"), count(minutes % 60, "minute", "minutes"))
+            format!(
+                "{} {}",
+                count(hours, "hour", "hours"),
+                count(minutes % 60, "minute", "minutes")
+            )
         }
         _ => format!("{} {}", count(days, "day", "days"), count(hours % 24, "hour", "hours")),
     }

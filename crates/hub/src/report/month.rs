@@ -255,7 +255,10 @@ mod tests {
         assert_eq!((before_ms - from_ms) / DAY_MS, 28);
         assert_eq!(Month::of(from_ms), month);
         assert_eq!(Month::of(before_ms - 1), month);
-        assert_eq!((month.plus(-2).code(), month.plus(11).code()), ("2025-12".into(), "2027-01".into()));
+        assert_eq!(
+            (month.plus(-2).code(), month.plus(11).code()),
+            ("2025-12".into(), "2027-01".into())
+        );
         assert_eq!(month.name(), "February 2026");
         for wrong in ["", "2026", "2026-13", "26-01", "2026-1", "0000-01", "2026-01-01", "x-y"] {
             assert!(Month::parse(wrong).is_none(), "{wrong}");
@@ -292,6 +295,9 @@ mod tests {
         let one = json!({ "budget": { "days": 3, "shown": 2, "withheld": { "cap": 5 } } });
         let two = json!({ "budget": { "days": 9, "withheld": { "not_rare_enough": 7 } } });
         let all = withheld([&one, &two].into_iter());
-        assert_eq!((all.learners, all.days, all.shown, all.cap, all.not_rare_enough), (2, 10, 2, 5, 7));
+        assert_eq!(
+            (all.learners, all.days, all.shown, all.cap, all.not_rare_enough),
+            (2, 10, 2, 5, 7)
+        );
     }
 }

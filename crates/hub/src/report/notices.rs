@@ -82,13 +82,19 @@ impl<'a> Facts<'a> {
         let first = words::time(self.first_ms);
         let title = plain(&self.case.title);
         let happened = Self::list(&self.happened, &blank("what happened"));
-        format!("{title}\nMachine: {}\nThe first sign that was seen: {first}\n{happened}", self.machine)
+        format!(
+            "{title}\nMachine: {}\nThe first sign that was seen: {first}\n{happened}",
+            self.machine
+        )
     }
 
     fn measures(&self) -> String {
         let done = Self::list(&self.done, "Nothing was done through ringfort so far.");
-        format!("Done through ringfort, from its tamper-evident record:\n{done}{}\n{}\n",
-            blank("what was done beside"), blank("what is planned"))
+        format!(
+            "Done through ringfort, from its tamper-evident record:\n{done}{}\n{}\n",
+            blank("what was done beside"),
+            blank("what is planned")
+        )
     }
 }
 
@@ -251,7 +257,11 @@ mod tests {
         Timeline {
             lines: vec![
                 line(HOUR_MS, Source::Logs, "desk: rule match"),
-                line(11 * HOUR_MS, Source::Record, "plan ab: done, 192.0.2.7 is blocked (receipt 7)"),
+                line(
+                    11 * HOUR_MS,
+                    Source::Record,
+                    "plan ab: done, 192.0.2.7 is blocked (receipt 7)",
+                ),
             ],
             missing: vec![],
         }

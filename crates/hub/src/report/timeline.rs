@@ -128,7 +128,11 @@ fn of_case(timeline: &mut Timeline, known: &Known) {
         let told = format!("{}: {}", text("host"), text("text"));
         timeline.add(moment["time_ms"].as_i64().unwrap_or(0), Source::Logs, told);
     }
-    timeline.add(case.created_ms, Source::State, format!("ringfort showed it first: {}", case.title));
+    timeline.add(
+        case.created_ms,
+        Source::State,
+        format!("ringfort showed it first: {}", case.title),
+    );
     if !case.state.is_open() {
         timeline.add(case.updated_ms, Source::State, words::state(case.state));
     }
@@ -179,7 +183,8 @@ fn of_record(
             return Ok(());
         }
         if looked >= RECEIPTS_MAX {
-            let text = format!("Only the newest {looked} receipts of the record were looked through.");
+            let text =
+                format!("Only the newest {looked} receipts of the record were looked through.");
             timeline.missing.push(text);
             return Ok(());
         }

@@ -8,12 +8,12 @@ use store::{HostRecord, Overview as _, State as _};
 use super::{Act, Ask, File, Next, Oops, Page, View};
 use crate::db::{Comment, Proposal};
 use crate::jobs::End;
-use crate::{containing, evidence, limits};
 use crate::look::foreign::{Foreign, plain, reference};
 use crate::look::parts::{self, button, field};
 use crate::look::{plan as shown, words};
 use crate::role::Role;
 use crate::web::registry::behaviour::deviation;
+use crate::{containing, evidence, limits};
 
 /// The page.
 pub const PAGE: Page = Page {

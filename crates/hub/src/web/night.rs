@@ -324,9 +324,10 @@ fn prepared(
         let why = named.left.last().cloned().unwrap_or_default();
         return Err(Oops::Conflict(format!("Nothing of this case can be shut in now. {why}")));
     };
-    let costs = parts.iter().enumerate().filter(|(index, _)| {
-        !refused.iter().any(|(refused, _)| refused == index)
-    });
+    let costs = parts
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !refused.iter().any(|(refused, _)| refused == index));
     let costs: Vec<Value> = costs.map(|(_, part)| part.cost.clone().into()).collect();
     let more = [("costs", Value::from(costs)), ("left", Value::from(named.left))];
     super::plan::keep(hub, Some(case.id), &prepared, more)

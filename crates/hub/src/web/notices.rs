@@ -67,9 +67,9 @@ fn short(id: &str) -> &'static str {
 
 /// The text with its line ends; whatever else is not seen is shown as such.
 fn plain_lines(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        line.chars().map(|c| if is_unseen(c) { '\u{fffd}' } else { c }).collect()
-    });
+    let lines = text
+        .lines()
+        .map(|line| line.chars().map(|c| if is_unseen(c) { '\u{fffd}' } else { c }).collect());
     lines.collect::<Vec<String>>().join("\n")
 }
 

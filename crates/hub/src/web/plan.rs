@@ -154,12 +154,7 @@ fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Marku
 }
 
 /// Breaking the glass: what it is, whom it tells, and the form that begins it.
-fn glass(
-    ask: &Ask<'_>,
-    plan: &Plan,
-    key: &Key,
-    standing: &Standing,
-) -> Result<Markup, Oops> {
+fn glass(ask: &Ask<'_>, plan: &Plan, key: &Key, standing: &Standing) -> Result<Markup, Oops> {
     let mut draft = approving::draft(ask.hub, plan, key, ApprovalWindow::Now, ask.now_ms)?;
     draft.break_glass = true;
     let action = format!("/plans/{}/approve", draft.plan);

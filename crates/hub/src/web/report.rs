@@ -28,8 +28,9 @@ const NOTE_CHARS_MAX: usize = 200;
 pub fn asked(ask: &Ask<'_>) -> Result<Month, Oops> {
     match ask.query.get("month") {
         None => Ok(Month::of(ask.now_ms)),
-        Some(text) => Month::parse(text)
-            .ok_or_else(|| Oops::Bad("A month is written like 2026-11.".into())),
+        Some(text) => {
+            Month::parse(text).ok_or_else(|| Oops::Bad("A month is written like 2026-11.".into()))
+        }
     }
 }
 
@@ -37,7 +38,8 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
     let month = asked(ask)?;
     let told = gather(ask.hub, month)?;
     let this = Month::of(ask.now_ms);
-    let link = |month: Month| html! { a href={ "/report?month=" (month.code()) } { (month.name()) } };
+    let link =
+        |month: Month| html! { a href={ "/report?month=" (month.code()) } { (month.name()) } };
     let body = html! {
         h1 { (month.name()) }
         @if told.running { p.lead { "This month is not over." } }

@@ -67,10 +67,10 @@ fn unpacked(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
     (0..zip.len())
         .map(|index| {
             let mut file = zip.by_index(index).unwrap();
-            assert!(file.enclosed_name().is_some(), "{} leads out", file.name());
+            assert!(file.enclosed_name().is_some(), "entry {index} leads out");
             let mut content = Vec::new();
             file.read_to_end(&mut content).unwrap();
-            (file.name().to_owned(), content)
+            (file.name().unwrap().into_owned(), content)
         })
         .collect()
 }
@@ -140,7 +140,9 @@ fn the_bundle_is_whole_and_every_receipt_is_proved_without_ringfort() {
     viewer.post(&format!("/cases/{}/comment", case.id), &[("text", "keep this")]);
     let answer = viewer.post(&format!("/cases/{}/evidence", case.id), &[]);
     assert_eq!(answer.header("content-type"), "application/zip");
-    assert!(answer.header("content-disposition").starts_with("attachment; filename=\"ringfort-case-"));
+    assert!(
+        answer.header("content-disposition").starts_with("attachment; filename=\"ringfort-case-")
+    );
     let files = unpacked(&answer.bytes);
     let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
     let manifest: Value = serde_json::from_str(&text("MANIFEST.json")).unwrap();
@@ -158,7 +160,8 @@ fn the_bundle_is_whole_and_every_receipt_is_proved_without_ringfort() {
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
     assert!(text("comments.jsonl").contains("keep this"));
     assert_eq!(text("plans.jsonl").lines().count(), 1);
-    let names: Vec<&str> = files.keys().filter_map(|name| name.strip_prefix("record/receipts/")).collect();
+    let names: Vec<&str> =
+        files.keys().filter_map(|name| name.strip_prefix("record/receipts/")).collect();
     let expected: Vec<String> = [0, 7, 8, 39]
         .iter()
         .flat_map(|n| [format!("{n:09}.json"), format!("{n:09}.tlog-proof")])
@@ -270,8 +273,12 @@ fn no_secret_of_the_page_is_in_it() {
     let answer = viewer.post(&format!("/cases/{}/evidence", case.id), &[]);
     for (name, content) in unpacked(&answer.bytes) {
         let text = String::from_utf8_lossy(&content).into_owned();
-        let secrets =
-            ["nobody-guesses", &cookie, &hub::db::hash_of(&cookie), link.rsplit('/').next().unwrap()];
+        let secrets = [
+            "nobody-guesses",
+            &cookie,
+            &hub::db::hash_of(&cookie),
+            link.rsplit('/').next().unwrap(),
+        ];
         for secret in secrets {
             assert!(!text.contains(secret), "{name} holds {secret}");
         }

@@ -17,8 +17,8 @@ use hub::role::Role;
 use hub::{Hub, HubConfig};
 use serde_json::json;
 use spine::{
-    Approval, Author, Case, CaseState, Clock, Decision, Digest, HostId, Plan, PlanHash, Priority, Rng,
-    Step, Verdict,
+    Approval, Author, Case, CaseState, Clock, Decision, Digest, HostId, Plan, PlanHash, Priority,
+    Rng, Step, Verdict,
 };
 use store::{HostRecord, SqliteState, State as _};
 use tower::ServiceExt as _;

@@ -145,7 +145,8 @@ fn evidence(context: &Context, state: &SqliteState, case: &Case, file: &Path) ->
     let db = db.or_hint("the page's database does not open", "stop `ringfort up`, try again")?;
     for name in ["hub.db", "hub.db-wal", "hub.db-shm"] {
         // What root makes beside it, the page must be able to use.
-        give_to_agent(&data.join("hub").join(name)).or_hint("the page cannot keep its files", "")?;
+        give_to_agent(&data.join("hub").join(name))
+            .or_hint("the page cannot keep its files", "")?;
     }
     let sources = Sources {
         state,
@@ -155,9 +156,10 @@ fn evidence(context: &Context, state: &SqliteState, case: &Case, file: &Path) ->
         now_ms: SystemClock.now_ms(),
     };
     let gathered = hub::evidence::gather(&sources, case.id);
-    let written = gathered
-        .map_err(|error| std::io::Error::other(error.to_string()))
-        .and_then(|bundle| out.write_all(&bundle.zip).and_then(|()| out.sync_all()).map(|()| bundle));
+    let written =
+        gathered.map_err(|error| std::io::Error::other(error.to_string())).and_then(|bundle| {
+            out.write_all(&bundle.zip).and_then(|()| out.sync_all()).map(|()| bundle)
+        });
     let bundle = match written {
         Ok(bundle) => bundle,
         Err(error) => {

@@ -60,7 +60,10 @@ fn all(ports: &BTreeMap<u64, u16>) -> Vec<Seen> {
     let boot_ms = boot_ms.unwrap_or(0).saturating_mul(1_000);
     let ticks = procfs::ticks_per_second().max(1);
     let running = procfs::process::all_processes().into_iter().flatten().flatten();
-    running.take(PROCESSES_MAX).filter_map(|process| seen(&process, ports, (boot_ms, ticks))).collect()
+    running
+        .take(PROCESSES_MAX)
+        .filter_map(|process| seen(&process, ports, (boot_ms, ticks)))
+        .collect()
 }
 
 fn seen(
@@ -182,8 +185,10 @@ mod tests {
     #[test]
     fn this_very_process_is_found_by_its_program() {
         let program = std::env::current_exe().unwrap().display().to_string();
-        let own = Suspect { pid: Some(std::process::id()), before_ms: i64::MAX, ..suspect(&program) };
-        let Reply::Looked { processes, connections } = look(&[own], &["192.0.2.1".parse().unwrap()])
+        let own =
+            Suspect { pid: Some(std::process::id()), before_ms: i64::MAX, ..suspect(&program) };
+        let Reply::Looked { processes, connections } =
+            look(&[own], &["192.0.2.1".parse().unwrap()])
         else {
             panic!("it is not answered")
         };

@@ -155,9 +155,16 @@ fn shut_in(state: &SqliteState, host: HostId, stage: &Stage) -> Case {
         subject: subject.into(),
         ids: vec!["T1059".into()],
         created_ms: now - 120_000,
-        ..case(host, subject, "A program from a temporary folder on reception",
-            &["1 thing was new or rare on reception.", "An ordinary host-hour looks like this once in 23000."],
-            Priority::Immediate)
+        ..case(
+            host,
+            subject,
+            "A program from a temporary folder on reception",
+            &[
+                "1 thing was new or rare on reception.",
+                "An ordinary host-hour looks like this once in 23000.",
+            ],
+            Priority::Immediate,
+        )
     };
     state.put_case(&case).unwrap();
     let budget = json!({ "days": 12, "shown": 9, "precision": 0.5,
@@ -216,7 +223,8 @@ fn fill(scene: &Scene, stage: &Stage) -> Value {
         "approvers": [], "decided_ms": made_ms });
     let dry_run = json!({ "report": { "passed": true, "problems": [] }, "decision": decision });
     db.put_proposal(&Proposal { plan: glass, case: Some(main.id), made_ms: 1, dry_run }).unwrap();
-    let mut fixed = case(host, "curl", "curl has a pending security fix", &[], Priority::OutOfCycle);
+    let mut fixed =
+        case(host, "curl", "curl has a pending security fix", &[], Priority::OutOfCycle);
     (fixed.state, fixed.created_ms) = (CaseState::Fixed, now_ms() - 7_800_000);
     state.put_case(&fixed).unwrap();
     let shut = shut_in(&state, host, stage);

@@ -52,12 +52,8 @@ fn place() -> Option<Place> {
 }
 
 fn seen(place: &Place, helper: &Helper) -> (u32, u64) {
-    let suspect = Suspect {
-        program: helper.program.clone(),
-        pid: None,
-        before_ms: i64::MAX,
-        listens: false,
-    };
+    let suspect =
+        Suspect { program: helper.program.clone(), pid: None, before_ms: i64::MAX, listens: false };
     let reply = place.ask(Request::Look { suspects: vec![suspect], addresses: vec![] });
     let Reply::Looked { processes, .. } = reply else { panic!("{reply:?}") };
     assert_eq!(processes.len(), 1, "the helper and nothing else");
