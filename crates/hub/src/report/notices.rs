@@ -1,6 +1,6 @@
 //! Drafts of legal notices, filled with what ringfort knows and with blanks for what it does not.
-//! They are text for a person to finish and send; ringfort sends none (red line RL20), and no lawyer
-//! has checked the wording.
+//! They are text for a person to finish and send; ringfort sends none (red line RL20), and no
+//! lawyer has checked the wording.
 
 use serde::Serialize;
 use spine::Case;

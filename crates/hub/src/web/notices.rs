@@ -34,8 +34,8 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         h1 { "Drafts of notices" }
         (parts::note("soon", "Drafts. Nothing is sent.", html! {
             p { "ringfort never sends a notice. What it knows is filled in; the rest is a blank in \
-                brackets. Whether a notice is due, to whom and what it must say is for you and your \
-                lawyer: nobody checked these texts." }
+                brackets. Whether a notice is due, to whom and what it must say is for you and \
+                your lawyer: nobody checked these texts." }
         }))
         nav.tabs.no-print aria-label="Drafts" { @for draft in &drafts {
             a href={ "#" (draft.id) } { (short(draft.id)) }

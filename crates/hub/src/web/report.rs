@@ -53,8 +53,8 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         section { h2 { "What learned behaviour withheld" } (withheld(told.withheld)) }
         section { h2 { "What it cost people" }
             p { "About " strong { (words::count(told.minutes, "minute", "minutes")) } " at this page. \
-                Minutes in which somebody was at work here are counted; whose they were is not kept, \
-                and what people did elsewhere is not known." }
+                Minutes in which somebody was at work here are counted; whose they were is not \
+                kept, and what people did elsewhere is not known." }
         }
         section #restore { h2 { "Restore test" } (restores(ask, &told)) }
         section { h2 { "What nobody looked at" } (gaps(ask, &told)) }

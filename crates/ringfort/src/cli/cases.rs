@@ -1,8 +1,8 @@
 //! Shows the few cases that a person should look at, most urgent first.
 //!
 //! `ringfort cases` lists what is open, as of the last scan; `ringfort cases ID` shows one with its
-//! explanation and evidence. `--dismiss` and `--accept` set a case aside: it comes back when there is
-//! more to it than before.
+//! explanation and evidence. `--dismiss` and `--accept` set a case aside: it comes back when there
+//! is more to it than before.
 //!
 //! `ringfort cases ID --evidence FILE.zip` gathers everything that is known of a case into one file
 //! for somebody else: findings, log lines, events (JSON lines and Parquet), plans with their

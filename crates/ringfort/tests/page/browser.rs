@@ -102,7 +102,7 @@ fn machine(host: HostId, name: &str, os: &str, unknown: &[&str]) -> HostRecord {
     }
 }
 
-/// A program that somebody left in a folder of anybody's, and that runs: harmless, and the test's own.
+/// A program that somebody left in a folder of anybody's, and that runs: harmless, the test's own.
 struct Stage {
     dir: tempfile::TempDir,
     process: std::process::Child,
