@@ -403,7 +403,7 @@ impl State for SqliteState {
     fn put_doc(&self, kind: &str, key: &str, value: &Value) -> Result<(), StateError> {
         self.write(
             "INSERT OR REPLACE INTO documents (kind, key, document) VALUES (?1, ?2, ?3)",
-            params![kind, key, document(value)?],
+            params![kind, key, loose_document(value)?],
         )?;
         Ok(())
     }
@@ -445,12 +445,22 @@ pub(crate) fn parse<T: DeserializeOwned>(
 
 /// The canonical JSON of a document, within the limit.
 fn document<T: Serialize>(value: &T) -> Result<String, StateError> {
-    let bytes = canonical_json(value)?;
-    let limit = limits::DOCUMENT_BYTES_MAX;
-    if bytes.len() > limit {
-        return Err(CanonicalError::TooLarge { bytes: bytes.len(), limit }.into());
+    let text = String::from_utf8(canonical_json(value)?)
+        .map_err(|error| CanonicalError::Encode(error.to_string()))?;
+    within_limit(text)
+}
+
+/// The JSON of a document that nothing is a hash of: its numbers need not be whole.
+fn loose_document(value: &Value) -> Result<String, StateError> {
+    within_limit(value.to_string())
+}
+
+fn within_limit(text: String) -> Result<String, StateError> {
+    let (bytes, limit) = (text.len(), limits::DOCUMENT_BYTES_MAX);
+    if bytes > limit {
+        return Err(CanonicalError::TooLarge { bytes, limit }.into());
     }
-    String::from_utf8(bytes).map_err(|error| CanonicalError::Encode(error.to_string()).into())
+    Ok(text)
 }
 
 /// The name that a variant has in JSON, for an indexed column.

@@ -271,7 +271,7 @@ pub struct Page {
     pub hub: Arc<Hub>,
     pub fake: Arc<Fake>,
     pub time: Arc<Time>,
-    pub dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
 }
 
 /// A morning in 2026.
@@ -281,7 +281,7 @@ impl Page {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (hub, fake, time) = open(dir.path());
-        Self { hub, fake, time, dir }
+        Self { hub, fake, time, _dir: dir }
     }
 
     pub fn with(cases: &[Case]) -> Self {
