@@ -109,6 +109,9 @@ fn signed(ask: &Ask<'_>, approvals: &[Approval]) -> Markup {
 }
 
 fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Markup, Oops> {
+    if let Some(waits) = ask.hub.waiting().iter().find(|waits| waits.plan == proposal.plan) {
+        return Ok(waiting(ask, waits));
+    }
     if !ask.may(Role::Approver) {
         return Ok(html! { p { "Your role on this page is to look and comment." } });
     }
@@ -123,9 +126,6 @@ fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Marku
                 (words::action(&action.state)) "). Exactly this plan is never carried out again. "
                 a href={ "/undo/" (action.id) } { "How to take it back" } }
         });
-    }
-    if let Some(waits) = ask.hub.waiting().iter().find(|waits| waits.plan == proposal.plan) {
-        return Ok(waiting(ask, waits));
     }
     let verdict = verdict(proposal);
     if verdict == Some(Verdict::Deny) {

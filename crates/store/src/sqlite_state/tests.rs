@@ -281,7 +281,6 @@ fn small_documents_are_kept_by_kind_and_key() {
     assert_eq!(keys, ["a", "b"]);
     assert!(state.delete_doc("listeners", "a").unwrap());
     assert!(!state.delete_doc("listeners", "a").unwrap());
-    // Numbers that JSON readers disagree on have no canonical form.
     // Nothing is a hash of such a document, so a score may stand in it.
     state.put_doc("detected", "x", &json!({ "score": 31.25, "p": 1.4e-5 })).unwrap();
     let kept = state.get_doc("detected", "x").unwrap().unwrap();

@@ -152,7 +152,9 @@ pub fn take_in(data_dir: &Path, state: &SqliteState, host: HostId, now_ms: i64) 
                 // What stays is taken in again, to the same effect.
                 let _ = std::fs::remove_file(&path);
             }
-            Err(error) => tracing::warn!(%error, "a detected case cannot be kept; it is tried again"),
+            Err(error) => {
+                tracing::warn!(%error, "a detected case cannot be kept; it is tried again")
+            }
         }
     }
     taken
