@@ -79,9 +79,11 @@ fn kept<'a>(proposal: &'a Proposal, name: &str) -> Vec<&'a str> {
 
 /// What stops working by a containment, one sentence each.
 pub fn costs(proposal: &Proposal) -> Markup {
+    let costs = kept(proposal, "costs");
     html! {
         p { strong { "What stops working:" } }
-        ul.plainly { @for cost in kept(proposal, "costs") { li { (Foreign(cost)) } } }
+        @if costs.is_empty() { p { (parts::tag("unknown", "unknown")) " Nobody looked." } }
+        ul.plainly { @for cost in costs { li { (Foreign(cost)) } } }
     }
 }
 
@@ -93,7 +95,7 @@ pub fn ends(plan: &Plan) -> &'static str {
             "All of it ends by itself 24 hours later: what is frozen goes on, the file is back."
         }
         (true, false) => "It ends by itself 24 hours later.",
-        (false, _) => "The file stays away until you put it back.",
+        (false, _) => "It does not end by itself: the file stays away until you put it back.",
     }
 }
 
@@ -219,7 +221,7 @@ pub fn undo(plan: &Plan) -> Markup {
     let takes_back = plan.steps.iter().all(|step| step.actuator == "roll_back");
     html! {
         @if contains(plan) {
-            p { (ends(plan)) " You can let it go before, here or with " code { "ringfort undo" }
+            p { (ends(plan)) " You can take it back before, here or with " code { "ringfort undo" }
                 " on the machine. If anything fails half-way, or the power goes, it is taken back by \
                 itself." }
         } @else if takes_back {

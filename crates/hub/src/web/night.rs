@@ -159,12 +159,16 @@ fn contain_card(ask: &Ask<'_>, known: &Known, stands: &[Done]) -> Markup {
                 p { "This case is about another machine. This page contains on its own machine only: \
                     go there, or cut it off at the switch." }
             } @else {
+                @if !stands.is_empty() {
+                    p { "It is contained already. If more of it appeared since, look again." }
+                }
                 p { "These would be shut in, each only if the machine says that it can:" }
                 ul.plainly { @for text in wanted(&named) { li { (Foreign(&text)) } } }
                 p { strong { "What it costs: " } "what is shut in stops working until you let it go, \
                     and at the latest in 24 hours, by itself. You see exactly what before you sign." }
                 @if ask.may(Role::Approver) {
-                    (button(ask, &format!("/cases/{}/contain", case.id), "main", "Contain"))
+                    @let class = if stands.is_empty() { "main" } else { "" };
+                    (button(ask, &format!("/cases/{}/contain", case.id), class, "Contain"))
                 } @else { p { "Your role on this page is to look and comment." } }
             }
             @if !named.is_empty() && !named.left.is_empty() {

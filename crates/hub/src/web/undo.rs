@@ -37,7 +37,7 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         Ok((state.plan(&action.plan)?, machine))
     })?;
     let body = html! {
-        h1 { "Taking back: " @for kind in &action.types { (words::action(kind)) " " } }
+        h1 { "Taking back: " (what(&action.types)) }
         p.no-print { button.button type="button" data-print="" hidden { "Print this sheet" } }
         dl.facts {
             dt { "Machine" }
@@ -65,6 +65,11 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         p.small { "Printed " (parts::at(ask.now_ms)) ". What was done since is not on it." }
     };
     Ok(View::new("Undo sheet", body))
+}
+
+/// What was done, in a few words.
+fn what(types: &[String]) -> String {
+    types.iter().map(|kind| words::action(kind)).collect::<Vec<_>>().join(", ")
 }
 
 fn what_to_do(id: ActionId) -> Markup {
@@ -101,7 +106,7 @@ fn one(id: ActionId, root: &str, step: &Step) -> Markup {
                 "Let the address " code { (Foreign(address)) } " in again:"
                 (parts::command(&format!(
                     "nft delete element inet ringfort {set} '{{ {} }}'", bare(address))))
-                "The kernel does it by itself when the time is over. To lift every block:"
+                p { "The kernel does it by itself when the time is over. To lift every block:" }
                 (parts::command("nft delete table inet ringfort"))
             }
         }
@@ -109,7 +114,7 @@ fn one(id: ActionId, root: &str, step: &Step) -> Markup {
             "Let process " code { (step.params.get("pid").map(ToString::to_string).unwrap_or_default()) }
             " and what is below it go on:"
             (parts::command(&format!("echo 0 > /sys/fs/cgroup/ringfort-{id}/cgroup.freeze")))
-            "Where there are groups of both kinds, it lies in " code { "/sys/fs/cgroup/unified" } "."
+            p { "Where there are groups of both kinds, it lies in " code { "/sys/fs/cgroup/unified" } "." }
         },
         "file.quarantine" => html! {
             "The file is kept whole in the folder below, in " code { "pack" } ". It belongs at:"
@@ -127,8 +132,8 @@ fn one(id: ActionId, root: &str, step: &Step) -> Markup {
                         @else { (Foreign(&field("from"))) } }
                 } }
                 @if packages.len() > PACKAGES_SHOWN { "and " (packages.len() - PACKAGES_SHOWN) " more. " }
-                "Do not install older versions over newer ones by hand if you can wait: what was kept is \
-                 exact, and a package manager going backwards is not."
+                p { "Do not install older versions over newer ones by hand if you can wait: what was \
+                    kept is exact, and a package manager going backwards is not." }
             }
         }
         other => html! { "There is no way by hand for " code { (Foreign(other)) } "." },
