@@ -57,7 +57,8 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
     let case = &known.case;
     let contacts: Vec<Contact> = ask.hub.db.setting(CONTACTS)?;
     let watch = ask.hub.db.watch(&case.id)?.unwrap_or_default();
-    let stands = standing(ask.hub, case)?;
+    let begun = begun(ask.hub, case)?;
+    let stands: Vec<&Done> = begun.iter().filter(|action| action.undoable).collect();
     let body = html! {
         p.crumbs { a href={ "/cases/" (case.id) } { "The case with everything" } }
         h1 { (Foreign(&case.title)) }
@@ -68,7 +69,7 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         }
         @if !stands.is_empty() { (contained(ask, &stands)) }
         div.night {
-            (contain_card(ask, &known, &stands))
+            (contain_card(ask, &known, &begun))
             (wait_card(ask, case))
             (call_card(ask, case, &contacts))
         }
@@ -95,19 +96,18 @@ const fn waiting_costs(priority: Priority) -> &'static str {
     }
 }
 
-/// Containments for this case that stand now.
-pub fn standing(hub: &Hub, case: &Case) -> Result<Vec<Done>, Oops> {
+/// Containments for this case that were begun; those that stand can be taken back.
+fn begun(hub: &Hub, case: &Case) -> Result<Vec<Done>, Oops> {
     let Ok(actions) = hub.executor.actions() else { return Ok(Vec::new()) };
     let plans: BTreeSet<PlanHash> = hub.state(|state| {
         let plans = state.plans_for_case(&case.id)?;
         let containing = plans.iter().filter(|plan| containing::contains(plan));
         containing.map(|plan| plan.hash().map_err(Into::into)).collect()
     })?;
-    let stands = |action: &Done| action.undoable && plans.contains(&action.plan);
-    Ok(actions.into_iter().filter(stands).collect())
+    Ok(actions.into_iter().filter(|action| plans.contains(&action.plan)).collect())
 }
 
-fn contained(ask: &Ask<'_>, stands: &[Done]) -> Markup {
+fn contained(ask: &Ask<'_>, stands: &[&Done]) -> Markup {
     parts::note(
         "ok",
         "It is contained.",
@@ -137,12 +137,14 @@ fn names(known: &Known) -> Named {
     containing::named(&known.case, &known.findings, detected, live, machine)
 }
 
-fn contain_card(ask: &Ask<'_>, known: &Known, stands: &[Done]) -> Markup {
+fn contain_card(ask: &Ask<'_>, known: &Known, begun: &[Done]) -> Markup {
     let case = &known.case;
     let named = names(known);
     let here = ask.hub.own_host() == Some(case.host);
-    let open = |plan: &PlanHash| !stands.iter().any(|action| action.plan == *plan);
-    let prepared = known.containment.as_ref().filter(|(proposal, _)| open(&proposal.plan));
+    let stands = begun.iter().any(|action| action.undoable);
+    // Exactly one plan is carried out once: what was begun is made anew.
+    let fresh = |plan: &PlanHash| !begun.iter().any(|action| action.plan == *plan);
+    let prepared = known.containment.as_ref().filter(|(proposal, _)| fresh(&proposal.plan));
     html! {
         section.card aria-labelledby="contain" {
             h2 #contain { "Contain" }
@@ -159,7 +161,7 @@ fn contain_card(ask: &Ask<'_>, known: &Known, stands: &[Done]) -> Markup {
                 p { "This case is about another machine. This page contains on its own machine only: \
                     go there, or cut it off at the switch." }
             } @else {
-                @if !stands.is_empty() {
+                @if stands {
                     p { "It is contained already. If more of it appeared since, look again." }
                 }
                 p { "These would be shut in, each only if the machine says that it can:" }
@@ -167,7 +169,7 @@ fn contain_card(ask: &Ask<'_>, known: &Known, stands: &[Done]) -> Markup {
                 p { strong { "What it costs: " } "what is shut in stops working until you let it go, \
                     and at the latest in 24 hours, by itself. You see exactly what before you sign." }
                 @if ask.may(Role::Approver) {
-                    @let class = if stands.is_empty() { "main" } else { "" };
+                    @let class = if stands { "" } else { "main" };
                     (button(ask, &format!("/cases/{}/contain", case.id), class, "Contain"))
                 } @else { p { "Your role on this page is to look and comment." } }
             }

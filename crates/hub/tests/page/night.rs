@@ -117,6 +117,7 @@ fn what_is_contained_can_be_let_go_from_the_page_and_is_no_fix() {
         "{night}"
     );
     let action = "019d19f0-ba60-72a1-82b2-2c3d4e5f6071";
+    assert!(!night.contains(&format!("/plans/{hash}#approve")), "a plan is carried out once");
     let undone = approver.post("/records/undo", &[("action", action)]);
     assert!(undone.header("location").starts_with("/plans/"), "a plan that a person signs");
     let sheet = approver.get(&format!("/undo/{action}")).text;
