@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::Value;
-use spine::{Approval, CaseId, Plan, PlanHash, Receipt, ReceiptKind};
+use spine::{ActionId, Approval, CaseId, Plan, PlanHash, Receipt, ReceiptKind};
 use store::State as _;
 
 use crate::hub::Hub;
@@ -15,7 +15,7 @@ use crate::web::Oops;
 use crate::web::registry::case::Known;
 
 /// Receipts that are looked through, from the newest back.
-const RECEIPTS_MAX: u64 = 4_096;
+const RECEIPTS_MAX: usize = 4_096;
 /// Receipts that are read at once.
 const BATCH: u32 = 256;
 /// Doings on the page that are listed.
@@ -158,35 +158,57 @@ fn plans(hub: &Hub, id: CaseId) -> Result<Vec<Made>, Oops> {
     })
 }
 
-/// What the record says of these plans, from the newest back to the first sight of the case.
+/// What the record says of these plans and of what took them back, as far back as the first sight of
+/// the case.
 fn of_record(
     hub: &Hub,
     since_ms: i64,
     plans: &BTreeSet<PlanHash>,
     timeline: &mut Timeline,
 ) -> Result<(), Oops> {
-    let (mut before, mut looked) = (None, 0);
+    let (receipts, whole) = since(hub, since_ms)?;
+    if !whole {
+        let text = format!("Only the newest {} receipts of the record were read.", receipts.len());
+        timeline.missing.push(text);
+    }
+    let of = |receipt: &Receipt, plans: &BTreeSet<PlanHash>| {
+        receipt.plan.is_some_and(|plan| plans.contains(&plan))
+    };
+    let actions: BTreeSet<ActionId> = receipts
+        .iter()
+        .filter(|(_, receipt)| of(receipt, plans))
+        .filter_map(|(_, receipt)| receipt.action)
+        .collect();
+    let takes_back = |receipt: &Receipt| {
+        let action = receipt.body.get("took_back").and_then(Value::as_str);
+        action.and_then(|id| id.parse().ok()).is_some_and(|action| actions.contains(&action))
+    };
+    let undone = receipts.iter().filter(|(_, receipt)| takes_back(receipt));
+    let undone: BTreeSet<PlanHash> = undone.filter_map(|(_, receipt)| receipt.plan).collect();
+    for (index, receipt) in &receipts {
+        if (of(receipt, plans) || of(receipt, &undone))
+            && let Some(text) = told(receipt)
+        {
+            let text = format!("{text} (receipt {index})");
+            timeline.add(receipt.time_ms, Source::Record, text);
+        }
+    }
+    Ok(())
+}
+
+/// The receipts since a moment, the newest first, and whether these are all.
+fn since(hub: &Hub, since_ms: i64) -> Result<(Vec<(u64, Receipt)>, bool), Oops> {
+    let (mut all, mut before) = (Vec::new(), None);
     loop {
         let (receipts, _) = record::newest(hub, before, BATCH)?;
-        let Some((oldest, first)) = receipts.last() else { return Ok(()) };
+        let Some((oldest, first)) = receipts.last() else { return Ok((all, true)) };
         let (oldest, first_ms) = (*oldest, first.time_ms);
-        looked += receipts.len() as u64;
-        for (index, receipt) in &receipts {
-            if receipt.plan.is_some_and(|plan| plans.contains(&plan))
-                && let Some(text) = told(receipt)
-            {
-                let text = format!("{text} (receipt {index})");
-                timeline.add(receipt.time_ms, Source::Record, text);
-            }
-        }
+        all.extend(receipts);
         if oldest == 0 || first_ms < since_ms {
-            return Ok(());
+            return Ok((all, true));
         }
-        if looked >= RECEIPTS_MAX {
-            let text =
-                format!("Only the newest {looked} receipts of the record were looked through.");
-            timeline.missing.push(text);
-            return Ok(());
+        if all.len() >= RECEIPTS_MAX {
+            return Ok((all, false));
         }
         before = Some(oldest);
     }

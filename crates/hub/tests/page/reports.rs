@@ -85,26 +85,35 @@ fn the_course_of_a_case_holds_what_the_logs_people_and_the_record_say() {
     let plan = super::support::plan();
     let plan = spine::Plan { case: Some(case.id), ..plan };
     let hash = page.state().put_plan(&plan).unwrap();
-    let receipt = |kind: &str, body: serde_json::Value| {
+    let action = "019d19f0-ba60-72a1-82b2-2c3d4e5f6071";
+    let receipt = |kind: &str, plan: spine::PlanHash, body: serde_json::Value| {
         json!({ "schema": 1, "id": "019d19f0-be48-73a1-83b2-3c3d4e5f6071", "time_ms": NOW_MS,
-            "host": HOST, "kind": kind, "plan": hash, "body": body })
+            "host": HOST, "kind": kind, "plan": plan, "action": action, "body": body })
         .to_string()
     };
+    let (undo, other) =
+        (spine::PlanHash(spine::Digest([4; 32])), spine::PlanHash(spine::Digest([5; 32])));
+    let done = |message: &str| json!({ "state": "done", "message": message });
+    let taken_back = json!({ "state": "done", "message": "let go", "took_back": action });
     *page.fake.record.lock().unwrap() = vec![
-        receipt("outcome", json!({ "state": "done", "message": "203.0.113.9 is blocked" })),
-        receipt("unscheduled", json!({ "why": "void", "reason": "the machine has changed" })),
+        receipt("outcome", hash, done("203.0.113.9 is blocked")),
+        receipt("unscheduled", hash, json!({ "why": "void", "reason": "the machine has changed" })),
+        receipt("outcome", undo, taken_back),
+        receipt("outcome", other, done("something else")),
     ];
     let shown = viewer.get(&format!("{path}/timeline")).text;
     for told in [
         "reception-pc: program: /tmp/&lt;b&gt;miner",
         "203.0.113.9 is blocked (receipt 0)",
         "the machine has changed (receipt 1)",
+        "let go (receipt 2)",
         "looks &lt;b&gt;real&lt;/b&gt;",
         "ringfort showed it first",
         "a plan was made: upgrade rsync",
     ] {
         assert!(shown.contains(told), "{told} is not in {shown}");
     }
+    assert!(!shown.contains("something else"), "another case's plan");
     let drafts = viewer.get(&format!("{path}/notices")).text;
     assert_eq!(drafts.matches("DRAFT. NOT SENT.").count(), 4);
     assert!(drafts.contains("203.0.113.9 is blocked (receipt 0)"), "{drafts}");
