@@ -158,8 +158,8 @@ fn plans(hub: &Hub, id: CaseId) -> Result<Vec<Made>, Oops> {
     })
 }
 
-/// What the record says of these plans and of what took them back, as far back as the first sight of
-/// the case.
+/// What the record says of these plans and of what took them back, as far back as the first sight
+/// of the case.
 fn of_record(
     hub: &Hub,
     since_ms: i64,

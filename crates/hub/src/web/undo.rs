@@ -44,7 +44,7 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             dd { @match &machine {
                 Some(machine) => { strong { (Foreign(&machine.name)) } ", " (Foreign(&machine.os)) },
                 None => "the hub's own",
-            } @if let Some(host) = own { " (" code { (host.0.to_hex().chars().take(12).collect::<String>()) } ")" } }
+            } @if let Some(host) = own { " (" code { (beginning(&host.0.to_hex())) } ")" } }
             dt { "Action" } dd { code { (action.id) } }
             dt { "Plan" } dd { code { (action.plan.short()) }
                 @if let Some(plan) = &plan { " " (Foreign(&plan.purpose)) } }
@@ -70,6 +70,11 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
 /// What was done, in a few words.
 fn what(types: &[String]) -> String {
     types.iter().map(|kind| words::action(kind)).collect::<Vec<_>>().join(", ")
+}
+
+/// As much of an id as people compare.
+fn beginning(id: &str) -> String {
+    id.chars().take(12).collect()
 }
 
 fn what_to_do(id: ActionId) -> Markup {
