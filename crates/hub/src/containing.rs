@@ -88,7 +88,7 @@ impl Named {
                 }
             }
             Err(_) => {
-                self.leave(format!("{name} is a name and no address: names cannot be blocked."))
+                self.leave(format!("{name} is a name and no address: names cannot be blocked."));
             }
         }
     }

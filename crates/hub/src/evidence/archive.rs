@@ -1,10 +1,11 @@
 //! Files, their hashes, and the zip file that holds them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -63,7 +64,7 @@ impl Archive {
     }
 
     /// Adds manifest and sums, and packs everything. The same content gives the same bytes.
-    pub fn finish(mut self, about: &Value) -> Result<Bundle, Oops> {
+    pub fn finish(mut self, about: &Map<String, Value>) -> Result<Bundle, Oops> {
         let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
         let files: Vec<Value> = self
             .files
@@ -76,11 +77,13 @@ impl Archive {
         let left: Vec<Value> =
             left.map(|(what, why)| json!({ "what": what, "why": why })).collect();
         let mut manifest = about.clone();
-        manifest["files"] = files.into();
-        manifest["left_out"] = left.into();
+        manifest.insert("files".into(), files.into());
+        manifest.insert("left_out".into(), left.into());
         self.json("MANIFEST.json", &manifest)?;
-        let sums: String =
-            self.files.iter().map(|(path, bytes)| format!("{}  {path}\n", hash(bytes))).collect();
+        let mut sums = String::new();
+        for (path, bytes) in &self.files {
+            let _ = writeln!(sums, "{}  {path}", hash(bytes));
+        }
         self.text("SHA256SUMS", &sums);
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for (path, bytes) in &self.files {
@@ -104,7 +107,7 @@ mod tests {
         archive.text("a.txt", "hello\n");
         archive.lines("b.jsonl", [json!(1), json!({ "x": "\n" })]).unwrap();
         archive.leave("c", "it is gone");
-        archive.finish(&json!({ "schema": 1 })).unwrap()
+        archive.finish(&Map::from_iter([("schema".to_owned(), json!(1))])).unwrap()
     }
 
     #[test]

@@ -108,11 +108,13 @@ pub fn gather(sources: &Sources<'_>, id: CaseId) -> Result<Bundle, Oops> {
         Ok(record) => record.put_into(&mut archive),
         Err(error) => archive.leave("record/", &error.shown()),
     }
-    let about = json!({
-        "schema": 1, "case": id, "gathered_ms": sources.now_ms,
-        "program": format!("ringfort {}", env!("CARGO_PKG_VERSION")),
-    });
-    archive.finish(&about)
+    let about = [
+        ("schema", json!(1)),
+        ("case", json!(id)),
+        ("gathered_ms", json!(sources.now_ms)),
+        ("program", json!(format!("ringfort {}", env!("CARGO_PKG_VERSION")))),
+    ];
+    archive.finish(&about.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 fn findings(archive: &mut Archive, state: &SqliteState, case: &Case) -> Result<(), Oops> {

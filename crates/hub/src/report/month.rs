@@ -38,6 +38,7 @@ impl Month {
     }
 
     /// The month so many months later, or before.
+    #[must_use]
     pub fn plus(self, months: i32) -> Self {
         let moved = self.0.checked_add(jiff::Span::new().months(months));
         moved.map_or(self, |date| Self(date.first_of_month()))
@@ -197,13 +198,14 @@ fn withheld<'a>(learned: impl Iterator<Item = &'a Value>) -> Withheld {
     let mut all = Withheld::default();
     for site in learned {
         let budget = &site["budget"];
+        let withheld = &budget["withheld"];
         let number = |value: &Value| value.as_u64().unwrap_or(0);
         all.learners += 1;
         all.days = all.days.max(number(&budget["days"]) + 1);
         all.shown += number(&budget["shown"]);
-        all.cap += number(&budget["withheld"]["cap"]);
-        all.false_discoveries += number(&budget["withheld"]["false_discoveries"]);
-        all.not_rare_enough += number(&budget["withheld"]["not_rare_enough"]);
+        all.cap += number(&withheld["cap"]);
+        all.false_discoveries += number(&withheld["false_discoveries"]);
+        all.not_rare_enough += number(&withheld["not_rare_enough"]);
     }
     all
 }
@@ -214,7 +216,7 @@ impl Monthly {
         let [defer, scheduled, out_of_cycle, immediate] = self.course.found_by_rank;
         let host = |record: &HostRecord| {
             json!({ "host": record.host, "name": record.name, "last_seen_ms": record.last_seen_ms,
-                "unknown": record.coverage["unknown"] })
+                "unknown": record.coverage.get("unknown") })
         };
         json!({
             "month": self.month.code(), "running": self.running,

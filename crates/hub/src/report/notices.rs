@@ -2,6 +2,8 @@
 //! They are text for a person to finish and send; ringfort sends none (red line RL20), and no
 //! lawyer has checked the wording.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use spine::Case;
 
@@ -67,7 +69,11 @@ impl<'a> Facts<'a> {
         if lines.is_empty() {
             return format!("  - {none}\n");
         }
-        lines.iter().map(|line| format!("  - {line}\n")).collect()
+        let mut told = String::new();
+        for line in lines {
+            let _ = writeln!(told, "  - {line}");
+        }
+        told
     }
 
     fn aware(&self) -> String {

@@ -57,10 +57,9 @@ pub fn keep<'a>(
 ) -> Result<PlanHash, Oops> {
     let decision = hub.executor.decide(&prepared.plan, &[]).ok();
     let plan = hub.state(|state| state.put_plan(&prepared.plan))?;
-    let mut dry_run = serde_json::json!({ "report": prepared.dry_run, "decision": decision });
-    for (name, value) in more {
-        dry_run[name] = value;
-    }
+    let told = [("report", prepared.dry_run.clone()), ("decision", serde_json::json!(decision))];
+    let told = told.into_iter().chain(more);
+    let dry_run = Value::Object(told.map(|(name, value)| (name.to_owned(), value)).collect());
     hub.db.put_proposal(&Proposal { plan, case, made_ms: hub.clock.now_ms(), dry_run })?;
     Ok(plan)
 }

@@ -2,6 +2,7 @@
 //! what nobody looked at. For the owner and the insurer; prints as it stands.
 
 use maud::{Markup, html};
+use serde_json::Value;
 use store::HostRecord;
 
 use super::{Act, Ask, Next, Oops, Page, View};
@@ -201,7 +202,7 @@ fn gaps(ask: &Ask<'_>, told: &Monthly) -> Markup {
 }
 
 fn doubt(host: &HostRecord) -> Markup {
-    let reasons = host.coverage["unknown"].as_array();
+    let reasons = host.coverage.get("unknown").and_then(Value::as_array);
     let first = reasons.and_then(|reasons| reasons.first()).and_then(|reason| reason.as_str());
     let more = reasons.map_or(0, Vec::len).saturating_sub(1);
     html! {
