@@ -118,6 +118,70 @@ await page.waitForSelector(".lead .tag.ok, .lead .tag.now");
 check((await page.locator(".lead").innerText()).includes("whole"), "the record is whole");
 step("saw and checked the record");
 
+// ---- 3 a.m.: contain, see it, let it go --------------------------------------------------------
+await page.goto(`${origin}/cases/${scene.shut_case}/night`);
+await shot(page, "night-before");
+await Promise.all([page.waitForURL(/\/jobs\//), page.click("section[aria-labelledby=contain] form button")]);
+await page.waitForSelector(".lead .tag.ok, .lead .tag.now", { timeout: 60000 });
+check((await page.locator(".lead").innerText()).includes("It can be contained"), "a containment is prepared");
+await shot(page, "contain-job");
+await page.click("main a.button.main");
+await page.waitForURL(/\/plans\//);
+check(await page.locator("text=What stops working").count() > 0, "the plan says what stops working");
+await shot(page, "contain-plan");
+await page.click("#approve form[data-passkey=get] button");
+await page.waitForURL(/\/jobs\//);
+await page.waitForSelector(".lead .tag.ok, .lead .tag.now", { timeout: 60000 });
+const held = await page.locator(".lead").innerText();
+check(held.startsWith("done"), `it was contained: ${held}`);
+await page.goto(`${origin}/cases/${scene.shut_case}/night`);
+check(await page.locator("text=It is contained.").count() === 1, "the page says that it is contained");
+await shot(page, "night-contained");
+const sheet = await page.locator("a:has-text('Undo sheet to print')").first().getAttribute("href");
+await page.goto(origin + sheet);
+await shot(page, "undo-contained");
+await page.goto(`${origin}/cases/${scene.shut_case}/night`);
+await Promise.all([page.waitForURL(/\/plans\//), page.click("form[action='/records/undo'] button")]);
+await page.click("#approve form[data-passkey=get] button");
+await page.waitForURL(/\/jobs\//);
+await page.waitForSelector(".lead .tag.ok, .lead .tag.now", { timeout: 60000 });
+const released = await page.locator(".lead").innerText();
+check(released.startsWith("done"), `it was let go: ${released}`);
+step("contained and let go");
+await page.goto(`${origin}/cases/${scene.shut_case}/night`);
+await page.fill("#reason", "the <b>night shift</b> looks at it");
+await page.selectOption("#hours", "4");
+await page.click("section[aria-labelledby=wait] form button");
+await page.waitForSelector("text=waiting");
+step("waited with a reason");
+
+// ---- the evidence, kept as a file ---------------------------------------------------------------
+await page.goto(`${origin}/cases/${scene.shut_case}`);
+const [kept] = await Promise.all([
+  page.waitForEvent("download"), page.click("#papers form button"),
+]);
+check(/^ringfort-case-[0-9a-f]+\.zip$/.test(kept.suggestedFilename()), `a zip file: ${kept.suggestedFilename()}`);
+check(readFileSync(await kept.path()).subarray(0, 2).toString() === "PK", "it is a zip file");
+step("took the evidence away");
+
+// ---- breaking the glass, and calling it off -----------------------------------------------------
+await page.goto(`${origin}/plans/${scene.glass_plan}`);
+await page.click("#glass summary");
+await shot(page, "glass");
+await page.click("#glass form[data-passkey=get] button");
+await page.waitForURL(/\/jobs\//);
+await page.waitForSelector(".lead .tag.ok, .lead .tag.now", { timeout: 60000 });
+check((await page.locator(".lead").innerText()).includes("begins by itself"), "the glass is broken");
+await page.goto(`${origin}/`);
+check(await page.locator("text=One person decided alone").count() === 1, "every page says so");
+await shot(page, "glass-today");
+await page.goto(`${origin}/plans/${scene.glass_plan}`);
+await shot(page, "glass-waiting");
+await page.click("form[action$='/withdraw'] button");
+await page.waitForTimeout(300);
+check(await page.locator("text=Call it off").count() === 0, "it was called off");
+step("broke the glass and called it off");
+
 // ---- signing in again with the passkey --------------------------------------------------------
 await page.goto(`${origin}/settings`);
 await page.fill("#new", "correct horse battery staple");
@@ -137,7 +201,11 @@ const paths = [
   `/cases/${scene.hostile_case}`, `/cases/${scene.hostile_case}/night`, "/machines",
   "/machines?show=silent", `/machines/${scene.machine}`, `/machines/${scene.hostile_machine}`,
   "/software", "/software?q=%3C", "/records", "/rules", "/people", "/settings", "/engineers",
-  "/welcome", `/plans/${scene.plan}`, "/nowhere",
+  "/welcome", `/plans/${scene.plan}`, "/nowhere", "/report", `/report?month=${scene.month}`,
+  "/behaviour", `/plans/${scene.glass_plan}`,
+  `/cases/${scene.shut_case}`, `/cases/${scene.shut_case}/night`, `/cases/${scene.shut_case}/timeline`,
+  `/cases/${scene.shut_case}/notices`, `/cases/${scene.hostile_case}/timeline`,
+  `/cases/${scene.hostile_case}/notices`,
 ];
 if (undo) paths.push(undo);
 for (const scheme of ["light", "dark"]) {
@@ -154,6 +222,17 @@ for (const scheme of ["light", "dark"]) {
     }
   }
 }
+// On paper: no menu, no buttons, everything that matters.
+// A page of its own: one with a virtual authenticator does not change to print.
+const paper = watched(await context.newPage());
+await paper.emulateMedia({ media: "print" });
+await paper.setViewportSize({ width: 794, height: 1123 });
+for (const path of ["/report", `/cases/${scene.shut_case}/timeline`, `/cases/${scene.shut_case}/notices`, undo].filter(Boolean)) {
+  await paper.goto(origin + path);
+  check(!(await paper.locator(".foot").isVisible()), `${path} prints without the frame`);
+  await shot(paper, `${name(path)}-print`);
+}
+await paper.close();
 const fresh = await context.newPage();
 const session = await context.newCDPSession(fresh);
 await session.send("Network.enable");
@@ -217,7 +296,8 @@ await browser.close();
 console.log(JSON.stringify(report));
 
 function name(path) {
-  return path.replace(/[0-9a-f]{16,}/g, "id").replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "") || "today";
+  const told = path.replace(scene.hostile_case, "hostile").replace(scene.shut_case, "shut").replace(scene.glass_plan, "glass");
+  return told.replace(/[0-9a-f-]{16,}/g, "id").replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "") || "today";
 }
 
 async function shot(page, name) {

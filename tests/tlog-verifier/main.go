@@ -2,11 +2,15 @@
 // project's golang.org/x/mod/sumdb/note and golang.org/x/mod/sumdb/tlog.
 //
 //	tlog-verifier [-old FILE] [-proofs N] [-flips N] [-seed S] DIR VKEY
+//	tlog-verifier -receipts DIR VKEY
 //
 // It checks the checkpoint's signature, authenticates every tile up to the signed root, hashes
 // every entry, proves N entries to be in the tree, and proves that the log begins with the one of
 // the older checkpoint in FILE. With -flips it then repeats all of that N times, each time with
 // one bit changed in one of the files that the checkpoint covers, and expects each to fail.
+//
+// With -receipts DIR holds receipts of an evidence bundle: each NUMBER.json must be proved by the
+// c2sp.org/tlog-proof beside it, NUMBER.tlog-proof, to be an entry of the log that signs with VKEY.
 //
 // Exit codes: 0 all as expected, 1 not, 2 usage. It works offline and writes no file.
 package main
@@ -51,16 +55,78 @@ func main() {
 	proofs := flag.Int64("proofs", 1000, "inclusion proofs to check")
 	flips := flag.Int64("flips", 0, "changed bits to try")
 	seed := flag.Int64("seed", 1, "what the changed bits follow from")
+	receipts := flag.Bool("receipts", false, "DIR holds receipts with their proofs")
 	flag.Parse()
 	if flag.NArg() != 2 || !within(*proofs) || !within(*flips) {
 		fmt.Fprintln(os.Stderr, "usage: tlog-verifier [flags] DIR VKEY")
 		flag.PrintDefaults()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), flag.Arg(1), *old, *proofs, *flips, *seed); err != nil {
+	check := func() error {
+		if *receipts {
+			return checkReceipts(flag.Arg(0), flag.Arg(1))
+		}
+		return run(flag.Arg(0), flag.Arg(1), *old, *proofs, *flips, *seed)
+	}
+	if err := check(); err != nil {
 		fmt.Fprintln(os.Stderr, "FAILED:", err)
 		os.Exit(1)
 	}
+}
+
+// checkReceipts proves every receipt of a bundle to be an entry of the log.
+func checkReceipts(dir, vkey string) error {
+	key, err := note.NewVerifier(strings.TrimSpace(vkey))
+	if err != nil {
+		return fmt.Errorf("the key: %w", err)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err := checkReceipt(path, key); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
+	}
+	if len(paths) == 0 {
+		return errors.New("there is no receipt")
+	}
+	fmt.Printf("receipts proved: %d\n", len(paths))
+	return nil
+}
+
+func checkReceipt(path string, key note.Verifier) error {
+	leaf, err := readFile(path, entryBytesMax)
+	if err != nil {
+		return err
+	}
+	text, err := readFile(strings.TrimSuffix(path, ".json")+".tlog-proof", noteBytesMax)
+	if err != nil {
+		return err
+	}
+	head, checkpoint, found := strings.Cut(string(text), "\n\n")
+	lines := strings.Split(head, "\n")
+	if !found || len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" {
+		return errors.New("not a tlog-proof")
+	}
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	if err != nil {
+		return err
+	}
+	tree, err := openCheckpoint([]byte(checkpoint), key)
+	if err != nil {
+		return fmt.Errorf("the checkpoint: %w", err)
+	}
+	var proof tlog.RecordProof
+	for _, line := range lines[2:] {
+		hash, err := tlog.ParseHash(line)
+		if err != nil {
+			return err
+		}
+		proof = append(proof, hash)
+	}
+	return tlog.CheckRecord(proof, tree.N, tree.Hash, index, tlog.RecordHash(leaf))
 }
 
 func within(n int64) bool {

@@ -1,8 +1,10 @@
 //! The other side, as the page sees it: the executor of a machine, and the agent that prepares
 //! plans. The page asks; what it asks for is decided there again.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
-use spine::{ActionId, Approval, Assertion, Case, Decision, HostId, KeyId, Plan, PlanHash};
+use spine::{ActionId, Approval, Assertion, Case, Decision, HostId, KeyId, Plan, PlanHash, Step};
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +71,83 @@ pub struct Done {
     pub started_ms: i64,
     /// Whether it can be taken back.
     pub undoable: bool,
+    /// Where it contains something: when that ends by itself, milliseconds since the Unix epoch.
+    pub lapses_ms: Option<i64>,
+}
+
+/// A plan that was approved for later, and waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// The plan.
+    pub plan: PlanHash,
+    /// What it is for, in plain words.
+    pub purpose: String,
+    /// When it starts, milliseconds since the Unix epoch.
+    pub opens_ms: i64,
+    /// After when it does not start any more.
+    pub closes_ms: i64,
+    /// Whether one person broke the glass for it.
+    pub break_glass: bool,
+    /// Why the last start did not come about, if one was tried.
+    pub last_try: Option<String>,
+}
+
+/// What came of handing a plan in for later.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held {
+    /// The norms do not allow it then; it does not wait.
+    NotAllowed(Decision),
+    /// It waits, and starts by itself.
+    Waits {
+        /// When it starts, milliseconds since the Unix epoch.
+        opens_ms: i64,
+    },
+}
+
+/// A program that something was seen of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Suspect {
+    /// Its absolute path.
+    pub program: String,
+    /// Only this process of it, where one was seen.
+    pub pid: Option<u32>,
+    /// Only what began before this moment, milliseconds since the Unix epoch.
+    pub before_ms: i64,
+    /// Only what takes connections.
+    pub listens: bool,
+}
+
+/// A process that runs such a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its number.
+    pub pid: u32,
+    /// When it began, clock ticks after boot.
+    pub start_time: u64,
+    /// What it runs.
+    pub program: String,
+    /// Processes below it.
+    pub below: u32,
+    /// TCP ports that it, or what is below it, takes connections on.
+    pub ports: Vec<u16>,
+}
+
+/// What a containment would stop, as the machine says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// What runs of the programs that were asked for.
+    pub processes: Vec<Running>,
+    /// Connections that stand with each address, in the order in which they were asked for.
+    pub connections: Vec<u32>,
+}
+
+/// A containment that was tried step by step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contained {
+    /// A plan of the steps that can be done; `None` where there are none.
+    pub prepared: Option<Prepared>,
+    /// The steps that cannot, by their number, with the machine's reason.
+    pub refused: Vec<(usize, String)>,
 }
 
 /// Receipts with the checkpoint that signs them.
@@ -121,6 +200,10 @@ pub struct Consent {
 /// Hears how work goes, in plain words.
 pub type Say<'a> = &'a mut dyn FnMut(&str);
 
+fn nobody<T>(what: &str) -> Result<T, Away> {
+    Err(Away::NotRunning(format!("no executor {what}")))
+}
+
 /// What the page may ask for. All of it may be asked by anybody who stole the page.
 pub trait Executor: Send + Sync {
     /// How the executor stands.
@@ -134,7 +217,7 @@ pub trait Executor: Send + Sync {
     /// What shows the others how long the record was just now: a signed head (see
     /// `machines::wire::head_text`) and the checkpoint that belongs to it.
     fn head(&self) -> Result<(String, String), Away> {
-        Err(Away::NotRunning("no executor says how long its record is".into()))
+        nobody("says how long its record is")
     }
     /// Pulls the stop switch.
     fn stop(&self, reason: &str) -> Result<String, Away>;
@@ -148,4 +231,31 @@ pub trait Executor: Send + Sync {
     fn prepare_undo(&self, action: &Done) -> Result<Prepared, Away>;
     /// Has a plan carried out, if its approvals suffice, and looks again at what it changed.
     fn carry_out(&self, plan: &Plan, approvals: &[Approval], say: Say<'_>) -> Result<Ran, Away>;
+    /// Hands in a plan that is approved for later; it starts by itself then.
+    fn hold(&self, _: &Plan, _: &[Approval]) -> Result<Held, Away> {
+        nobody("keeps plans for later")
+    }
+    /// The plans that wait for a later time.
+    fn waiting(&self) -> Result<Vec<Waits>, Away> {
+        Ok(Vec::new())
+    }
+    /// Lets a plan wait no longer.
+    fn withdraw(&self, _: PlanHash) -> Result<String, Away> {
+        nobody("keeps plans for later")
+    }
+    /// What a containment would stop.
+    fn look(&self, _: &[Suspect], _: &[IpAddr]) -> Result<Seen, Away> {
+        nobody("looks at what runs")
+    }
+    /// Tries each step of a containment where trying changes nothing, and makes a plan of those
+    /// that can be done.
+    fn prepare_containment(
+        &self,
+        _: &Case,
+        _: &str,
+        _: &[Step],
+        _: Say<'_>,
+    ) -> Result<Contained, Away> {
+        nobody("contains anything")
+    }
 }

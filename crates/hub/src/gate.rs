@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq as _;
 use crate::hub::Hub;
 use crate::limits;
 use crate::look::layout;
-use crate::web::{Act, Ask, Next, Oops, Page, View, Viewer};
+use crate::web::{Act, Ask, File, Next, Oops, Page, View, Viewer};
 
 /// The cookie of a session. The prefix makes browsers refuse it unless it is secure and of exactly
 /// this host.
@@ -239,6 +239,7 @@ pub fn viewer(hub: &Hub, headers: &HeaderMap) -> Result<Option<Viewer>, Oops> {
     let Some(user) = hub.db.user(&session.user)? else { return Ok(None) };
     if now_ms.saturating_sub(session.seen_ms) >= limits::SESSION_TOUCH_MS {
         hub.db.touch_session(&session.hash, now_ms)?;
+        hub.db.spent_a_minute(now_ms)?;
     }
     Ok(Some(Viewer {
         user: user.id,
@@ -278,6 +279,7 @@ fn follow(ask: &Ask<'_>, next: Next) -> Response {
     match next {
         Next::See(path) => Redirect::to(&path).into_response(),
         Next::Show(view) => whole(StatusCode::OK, ask, &view),
+        Next::Send(file) => sent(file),
         Next::SignIn(secret, path) => {
             let mut response = Redirect::to(&path).into_response();
             let value = cookie(&secret, limits::SESSION_MS / 1_000);
@@ -290,6 +292,15 @@ fn follow(ask: &Ask<'_>, next: Next) -> Response {
             response
         }
     }
+}
+
+/// A file that a browser keeps and never shows as a page of ours.
+fn sent(file: File) -> Response {
+    let named = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", file.name));
+    let named = named.unwrap_or_else(|_| HeaderValue::from_static("attachment"));
+    let kind = HeaderValue::from_static(file.kind);
+    ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], file.bytes)
+        .into_response()
 }
 
 fn whole(status: StatusCode, ask: &Ask<'_>, view: &View) -> Response {

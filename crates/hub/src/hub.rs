@@ -9,7 +9,7 @@ use spine::{Clock, HostId, Rng, SiteConfig, rng::random_bytes};
 use store::{SqliteState, StateError};
 
 use crate::db::{Db, Link};
-use crate::executor::{Away, Executor, Standing};
+use crate::executor::{Away, Executor, Standing, Waits};
 use crate::jobs::Jobs;
 use crate::limits;
 use crate::machines::{Machines, MachinesConfig};
@@ -87,6 +87,7 @@ pub struct Hub {
     pub passwords: tokio::sync::Semaphore,
     states: Mutex<Vec<SqliteState>>,
     standing: Mutex<Option<Heard>>,
+    waiting: Mutex<Option<(i64, Arc<Vec<Waits>>)>>,
     challenges: Mutex<BTreeMap<String, i64>>,
 }
 
@@ -116,6 +117,7 @@ impl Hub {
             passwords: tokio::sync::Semaphore::new(limits::PASSWORDS_AT_ONCE),
             states: Mutex::new(Vec::new()),
             standing: Mutex::new(None),
+            waiting: Mutex::new(None),
             challenges: Mutex::new(BTreeMap::new()),
         })
     }
@@ -153,9 +155,24 @@ impl Hub {
         standing
     }
 
-    /// Forgets what was kept of the executor's standing.
+    /// The plans that wait for a later time, as of a moment ago; none where nobody says.
+    pub fn waiting(&self) -> Arc<Vec<Waits>> {
+        let now_ms = self.clock.now_ms();
+        let mut kept = lock(&self.waiting);
+        if let Some((at_ms, waiting)) = &*kept
+            && (0..limits::STANDING_MS).contains(&now_ms.saturating_sub(*at_ms))
+        {
+            return Arc::clone(waiting);
+        }
+        let waiting = Arc::new(self.executor.waiting().unwrap_or_default());
+        *kept = Some((now_ms, Arc::clone(&waiting)));
+        waiting
+    }
+
+    /// Forgets what was kept of how the executor stands and of what waits there.
     pub fn forget_standing(&self) {
         *lock(&self.standing) = None;
+        *lock(&self.waiting) = None;
     }
 
     /// The machine that the executor acts on, if it answers.

@@ -7,10 +7,13 @@
 //! | [`gate`] | the one gate before every page: sessions, roles, forms, rate limits, headers |
 //! | [`server`], [`tls`] | connections, and which path leads where |
 //! | [`api`], [`metrics`] | the same actions for programs |
+//! | [`containing`] | what of a case can be shut in, and what that stops |
 //! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
 //! | [`record`] | the record read over, and checked without believing who sent it |
 //! | [`guard`] | a proxy between applications and the models that they ask |
-//! | [`schedule`] | plans that wait for the maintenance window |
+//! | [`schedule`] | when the next maintenance window is |
+//! | [`evidence`] | everything that is known of a case, as one file that others can check |
+//! | [`report`] | a month, the course of one case, drafts of notices |
 //! | [`machines`] | machines that report here: joining, certificates, reports, removal |
 //! | [`messages`] | mail, webhook and ntfy out of a durable outbox |
 //! | [`db`] | what the page keeps for itself |
@@ -33,7 +36,9 @@
 pub mod api;
 pub mod approving;
 pub mod class;
+pub mod containing;
 pub mod db;
+pub mod evidence;
 pub mod executor;
 pub mod gate;
 pub mod guard;
@@ -48,6 +53,7 @@ pub mod password;
 pub mod rate;
 pub mod record;
 pub mod registering;
+pub mod report;
 pub mod role;
 pub mod rules;
 pub mod schedule;

@@ -1,8 +1,7 @@
-//! What waits for the maintenance window: when the next one is, and having approved plans carried
-//! out in it. The executor checks the window that people signed; this only knocks in time.
+//! When the next maintenance window is. A plan that is signed for it is handed to the executor at
+//! once, which keeps it and starts it by itself; nobody has to knock.
 
-use spine::{Approval, ApprovalWindow, limits::APPROVAL_WINDOW_MS_MAX};
-use store::State as _;
+use spine::{ApprovalWindow, limits::APPROVAL_WINDOW_MS_MAX};
 
 use crate::hub::Hub;
 use crate::web::Oops;
@@ -37,38 +36,10 @@ pub fn of(hub: &Hub, now_ms: i64) -> Result<Option<ApprovalWindow>, Oops> {
     Ok(next(&hub.db.setting::<Window>(WINDOW)?, now_ms))
 }
 
-fn is_open(approval: &Approval, now_ms: i64) -> bool {
-    let scheduled = matches!(approval.window, ApprovalWindow::Scheduled { .. });
-    let valid = approval.validity_ms();
-    scheduled && valid.is_some_and(|(start_ms, end_ms)| (start_ms..=end_ms).contains(&now_ms))
-}
-
-/// Has every plan carried out whose window is open, once.
-pub fn look(hub: &Hub) -> Result<(), Oops> {
-    let now_ms = hub.clock.now_ms();
-    for proposal in hub.db.unrun_proposals(now_ms - 8 * DAY_MS)? {
-        let (plan, approvals) = hub.state(|state| {
-            Ok((state.plan(&proposal.plan)?, state.approvals_for(&proposal.plan)?))
-        })?;
-        let Some(plan) = plan else { continue };
-        if !approvals.iter().any(|approval| is_open(approval, now_ms)) {
-            continue;
-        }
-        hub.db.proposal_ran(&proposal.plan, now_ms)?;
-        let short = proposal.plan.short();
-        let said = match hub.executor.carry_out(&plan, &approvals, &mut |_| ()) {
-            Ok(ran) => format!("{ran:?}"),
-            Err(away) => away.to_string(),
-        };
-        tracing::info!(plan = short, said, "a plan that was approved for now is due");
-        hub.db.note(now_ms, "ringfort", &format!("asked for plan {short} in its window"))?;
-        hub.forget_standing();
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use spine::Approval;
+
     use super::*;
 
     /// Monday, 2026-11-23, at this hour (UTC).

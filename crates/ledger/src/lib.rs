@@ -9,6 +9,7 @@
 //! | [`tile`] | tiles and entry bundles, their paths and encoding | c2sp.org/tlog-tiles |
 //! | [`range`] | the perfect subtrees over a log that is followed leaf by leaf | RFC 6962, section 2.1 |
 //! | [`proof`] | inclusion and consistency: made and checked | RFC 6962, 2.1.1 and 2.1.2; RFC 9162, 2.1.3 and 2.1.4 |
+//! | [`tree`] | the tree over hashes that somebody holds, and proofs from it | RFC 6962, 2.1.1 |
 //! | [`log`] | [`Log`], the reading side: every byte it returns was checked up to the signature | |
 //! | [`ledger`] | [`Ledger`], the one writer | |
 //! | [`verify`] | [`verify_dir`], the whole log recomputed from its entries | |
@@ -41,6 +42,7 @@ pub mod note;
 pub mod proof;
 pub mod range;
 pub mod tile;
+pub mod tree;
 pub mod verify;
 
 pub use checkpoint::Checkpoint;
@@ -51,4 +53,5 @@ pub use log::{Leaves, Log};
 pub use note::{Signer, VerifierKey};
 pub use proof::{verify_consistency, verify_inclusion};
 pub use range::Range;
+pub use tree::Tree;
 pub use verify::{VerifyReport, verify_dir};

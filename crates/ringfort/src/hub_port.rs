@@ -1,26 +1,31 @@
 //! What the page may ask for, answered: by the executor over its socket, and by the agent's own way
 //! of preparing plans. The page is not believed here either; this only carries.
 
+use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use hub::executor::{
-    Away, Consent as HubConsent, Done, Executor, Key, Prepared, Ran, Receipts, Say, Standing,
+    Away, Consent as HubConsent, Contained, Done, Executor, Held, Key, Prepared, Ran, Receipts,
+    Running, Say, Seen, Standing, Suspect, Waits,
 };
 use serde_json::{Value, json};
-use spine::{ActionState, Approval, Author, Case, Decision, HostId, Plan};
+use spine::{
+    ActionState, ActionType, Approval, Author, Case, Decision, HostId, Plan, PlanHash, Step,
+};
 
 use crate::agent::session::{Session, Wanted};
-use crate::agent::{executor, patching};
+use crate::agent::{containing, executor, patching};
 use crate::client::Client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::protocol::{Consent, Reply, Request};
+use crate::protocol::{self, Consent, Reply, Request};
 
 /// The other side of the page.
 pub struct Port {
     context: Context,
+    /// An executor that was started for this port alone: another one would be in its way.
+    own: Mutex<Option<Client>>,
 }
 
 fn away(failure: Failure) -> Away {
@@ -38,15 +43,27 @@ impl Port {
     /// A port for this machine.
     pub fn new(context: &Context) -> Self {
         // Progress of work for the page goes to the page.
-        Self { context: context.heard_by(Arc::new(|_| ())) }
+        Self { context: context.heard_by(Arc::new(|_| ())), own: Mutex::new(None) }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Option<Client>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connect(&self) -> Result<Client, Away> {
+        if let Some(client) = self.own().take() {
+            return Ok(client);
+        }
         Client::connect(&self.context).map_err(|failure| Away::NotRunning(failure.message))
     }
 
     fn ask(&self, request: &Request) -> Result<Reply, Away> {
-        self.connect()?.ask(request, &mut |_| ()).map_err(away)
+        let mut client = self.connect()?;
+        let reply = client.ask(request, &mut |_| ()).map_err(away);
+        if client.is_for_this_only() {
+            *self.own() = Some(client);
+        }
+        reply
     }
 
     /// Runs work in a thread whose progress is handed on.
@@ -56,9 +73,9 @@ impl Port {
         work: impl FnOnce(&Context) -> Result<T, Failure> + Send,
     ) -> Result<T, Away> {
         let (sender, receiver) = mpsc::channel::<String>();
-        let sender = std::sync::Mutex::new(sender);
+        let sender = Mutex::new(sender);
         let context = self.context.heard_by(Arc::new(move |text: &str| {
-            let sender = sender.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
             // Whoever listened may be gone; the work goes on.
             let _ = sender.send(text.to_owned());
         }));
@@ -77,7 +94,10 @@ impl Port {
 
 impl Executor for Port {
     fn standing(&self) -> Result<Standing, Away> {
-        let standing = self.connect()?.standing().map_err(away)?;
+        let Reply::Hello(standing) = self.ask(&Request::Hello)? else {
+            return Err(Away::Failed("the executor gave an answer to another question".into()));
+        };
+        let standing = *standing;
         let keys = standing.keys.into_iter().map(|key| Key {
             id: key.id,
             person: key.person,
@@ -120,6 +140,7 @@ impl Executor for Port {
             state: name(action.state),
             started_ms: action.started_ms,
             undoable: action.undoable,
+            lapses_ms: action.lapses_ms,
         });
         Ok(done.collect())
     }
@@ -194,6 +215,71 @@ impl Executor for Port {
         Ok(Prepared { plan, dry_run: Value::Null })
     }
 
+    fn hold(&self, plan: &Plan, approvals: &[Approval]) -> Result<Held, Away> {
+        let request = Request::Hold { plan: Box::new(plan.clone()), approvals: approvals.to_vec() };
+        match self.ask(&request)? {
+            Reply::Held { opens_ms, .. } => Ok(Held::Waits { opens_ms }),
+            Reply::Decided { decision } => Ok(Held::NotAllowed(decision)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn waiting(&self) -> Result<Vec<Waits>, Away> {
+        let Reply::Waiting { plans } = self.ask(&Request::Waiting)? else {
+            return Err(Away::Failed("the executor gave an answer to another question".into()));
+        };
+        let waits = plans.into_iter().map(|waiting| Waits {
+            plan: waiting.plan,
+            purpose: waiting.purpose,
+            opens_ms: waiting.opens_ms,
+            closes_ms: waiting.closes_ms,
+            break_glass: waiting.break_glass,
+            last_try: waiting.last_try,
+        });
+        Ok(waits.collect())
+    }
+
+    fn withdraw(&self, plan: PlanHash) -> Result<String, Away> {
+        match self.ask(&Request::Withdraw { plan })? {
+            Reply::Done { text } => Ok(text),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn look(&self, suspects: &[Suspect], addresses: &[IpAddr]) -> Result<Seen, Away> {
+        let suspect = |suspect: &Suspect| protocol::Suspect {
+            program: suspect.program.clone(),
+            pid: suspect.pid,
+            before_ms: suspect.before_ms,
+            listens: suspect.listens,
+        };
+        let suspects = suspects.iter().map(suspect).collect();
+        match self.ask(&Request::Look { suspects, addresses: addresses.to_vec() })? {
+            Reply::Looked { processes, connections } => {
+                let running = processes.into_iter().map(|process| Running {
+                    pid: process.pid,
+                    start_time: process.start_time,
+                    program: process.program,
+                    below: process.below,
+                    ports: process.ports,
+                });
+                Ok(Seen { processes: running.collect(), connections })
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn prepare_containment(
+        &self,
+        case: &Case,
+        purpose: &str,
+        steps: &[Step],
+        say: Say<'_>,
+    ) -> Result<Contained, Away> {
+        let mut client = self.connect()?;
+        self.heard(say, |context| containing::prepare(context, &mut client, case, purpose, steps))
+    }
+
     fn carry_out(&self, plan: &Plan, approvals: &[Approval], say: Say<'_>) -> Result<Ran, Away> {
         let mut client = self.connect()?;
         self.heard(say, |context| {
@@ -204,7 +290,7 @@ impl Executor for Port {
                 Reply::Decided { decision } => Ok(Ran::NotAllowed(decision)),
                 Reply::Ran { action, outcome, .. } => {
                     let done = outcome.state == ActionState::Done;
-                    let message = if done {
+                    let message = if done && changes_packages(&mut client, plan)? {
                         context.progress("looking whether it is still found");
                         look_again(context, plan, outcome.message)
                     } else {
@@ -215,6 +301,25 @@ impl Executor for Port {
                 other => Err(crate::client::unexpected(&other)),
             }
         })
+    }
+}
+
+/// Whether a plan changes packages, or takes back what changed them: only then a scan would see it.
+fn changes_packages(client: &mut Client, plan: &Plan) -> Result<bool, Failure> {
+    if plan.steps.iter().any(|step| step.actuator == "apt.upgrade") {
+        return Ok(true);
+    }
+    let taken_back: Vec<&str> =
+        plan.steps.iter().filter_map(|step| step.params.get("action")?.as_str()).collect();
+    if taken_back.is_empty() {
+        return Ok(false);
+    }
+    match client.ask(&Request::Actions, &mut |_| ())? {
+        Reply::Actions { actions } => Ok(actions.iter().any(|action| {
+            taken_back.contains(&action.id.to_string().as_str())
+                && action.types.contains(&ActionType::UpgradePackages)
+        })),
+        other => Err(crate::client::unexpected(&other)),
     }
 }
 

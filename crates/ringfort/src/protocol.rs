@@ -5,6 +5,7 @@
 //! approval counts only by its signature.
 
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 
 use hub::machines::wire::{Fleet, Have, Part};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -55,6 +56,14 @@ pub enum Request {
     Withdraw {
         /// The plan, by its hash.
         plan: PlanHash,
+    },
+    /// What runs of these programs, and how many connections there are with these addresses: what
+    /// a containment would stop. It only looks, and says no more than `/proc` tells everybody.
+    Look {
+        /// Programs.
+        suspects: Vec<Suspect>,
+        /// Addresses.
+        addresses: Vec<IpAddr>,
     },
     /// Record that snapshots of feeds were taken in. It says so of itself; it opens nothing.
     Feeds {
@@ -120,6 +129,37 @@ pub enum Request {
         /// The signature.
         consent: Consent,
     },
+}
+
+/// A program that something was seen of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suspect {
+    /// Its absolute path.
+    pub program: String,
+    /// Only this process of it, where one was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Only what began before this moment, milliseconds since the Unix epoch.
+    pub before_ms: i64,
+    /// Only what takes connections.
+    #[serde(default)]
+    pub listens: bool,
+}
+
+/// A process that runs a program that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// When it began, clock ticks after boot: numbers are used again.
+    pub start_time: u64,
+    /// What it runs.
+    pub program: String,
+    /// Processes below it.
+    pub below: u32,
+    /// TCP ports that it, or what is below it, takes connections on.
+    pub ports: Vec<u16>,
 }
 
 /// A signature of an enrolled key over something other than a plan.
@@ -209,6 +249,13 @@ pub enum Reply {
     Waiting {
         /// By hash.
         plans: Vec<WaitingPlan>,
+    },
+    /// To `Look`.
+    Looked {
+        /// What runs of the programs, the topmost of each tree.
+        processes: Vec<Process>,
+        /// Connections that stand with each address, in the order in which they were asked for.
+        connections: Vec<u32>,
     },
     /// To `DryRun`: the stored result, or none.
     DryRun {
@@ -326,6 +373,9 @@ pub struct ActionSummary {
     pub started_ms: i64,
     /// Whether it can be taken back.
     pub undoable: bool,
+    /// Where it contains something: when that ends by itself, milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapses_ms: Option<i64>,
 }
 
 /// A plan that waits for a later time.
@@ -341,6 +391,9 @@ pub struct WaitingPlan {
     pub opens_ms: i64,
     /// After when it does not start any more.
     pub closes_ms: i64,
+    /// Whether one person broke the glass for it.
+    #[serde(default)]
+    pub break_glass: bool,
     /// Why the last start did not come about, if one was tried.
     pub last_try: Option<String>,
 }

@@ -5,6 +5,7 @@
 //! | [`state`] | [`State`], what the site knows: hosts, inventories, findings, cases, plans, approvals, actions |
 //! | [`sqlite_state`] | [`SqliteState`], the same in one SQLite file |
 //! | [`overview`] | [`Overview`], counts and pages of it for sites of many machines |
+//! | [`report`] | how the cases of a month came and went |
 //! | [`advisories`] | [`AdvisoryStore`]: advisories and facts about CVEs, from feeds |
 //! | [`event_log`] | [`EventLog`]: appends that are durable when acknowledged, sealed into Parquet |
 //! | [`mod@backup`] | [`backup()`] and [`restore()`]: one archive that holds a whole data folder |
@@ -29,6 +30,7 @@ pub mod database;
 pub mod event_log;
 pub mod limits;
 pub mod overview;
+pub mod report;
 pub mod sqlite_state;
 pub mod state;
 
@@ -40,8 +42,9 @@ pub use backup::{BackupError, BackupReport, RestoreReport, backup, restore};
 pub use database::DatabaseError;
 pub use event_log::{
     Ack, EventFilter, EventLog, EventLogConfig, EventLogError, EventLogStats, EventReader,
-    EventSink, GroupCommit, Notice, ScanReport, StoredEvent,
+    EventSink, GroupCommit, Notice, ScanReport, StoredEvent, parquet_of,
 };
 pub use overview::{Counts, Day, Installed, Overview, Used};
+pub use report::Course;
 pub use sqlite_state::SqliteState;
 pub use state::{CaseFilter, HostRecord, Inventory, State, StateError};

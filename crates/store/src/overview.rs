@@ -84,7 +84,7 @@ pub trait Overview {
     fn host(&self, host: HostId) -> Result<Option<HostRecord>, StateError>;
     /// Open cases of one machine by the rank of their priority.
     fn open_of_host(&self, host: HostId) -> Result<[u64; 4], StateError>;
-    /// Cases first seen since then, by day.
+    /// Cases first seen since the beginning of that day, by day.
     fn opened_by_day(&self, since_ms: i64) -> Result<Vec<Day>, StateError>;
     /// Package names that begin with `prefix`, in order.
     fn software_page(&self, prefix: &str, offset: u32, limit: u32)
@@ -105,7 +105,7 @@ impl SqliteState {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    fn documents<T: DeserializeOwned>(
+    pub(crate) fn documents<T: DeserializeOwned>(
         &self,
         what: &'static str,
         sql: &str,
@@ -151,13 +151,14 @@ impl Overview for SqliteState {
                 [],
             )?,
             open_by_rank: self.ranks(
-                "SELECT priority, count(*) FROM cases WHERE is_open = 1 GROUP BY priority",
+                "SELECT priority, sum(n) FROM case_counts WHERE is_open = 1 GROUP BY priority",
                 [],
             )?,
             by_state: BTreeMap::new(),
         };
-        let mut statement =
-            self.connection.prepare_cached("SELECT state, count(*) FROM cases GROUP BY state")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT state, sum(n) FROM case_counts GROUP BY state HAVING sum(n) > 0",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             counts.by_state.insert(row.get(0)?, unsigned(row, 1)?);
@@ -218,10 +219,9 @@ impl Overview for SqliteState {
 
     fn opened_by_day(&self, since_ms: i64) -> Result<Vec<Day>, StateError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT created_ms / 86400000 AS day, count(*) FROM cases WHERE created_ms >= ?1
-             GROUP BY day ORDER BY day",
+            "SELECT day, n FROM case_days WHERE day >= ?1 AND n > 0 ORDER BY day",
         )?;
-        let mut rows = statement.query([since_ms])?;
+        let mut rows = statement.query([since_ms.div_euclid(86_400_000)])?;
         let mut days = Vec::new();
         while let Some(row) = rows.next()? {
             days.push(Day { day: row.get(0)?, opened: unsigned(row, 1)? });
@@ -368,6 +368,40 @@ mod tests {
             days.iter().map(|day| (day.day, day.opened)).collect::<Vec<_>>(),
             [(1, 1), (2, 1)]
         );
+    }
+
+    #[test]
+    fn counts_follow_every_change_of_a_case() {
+        let (_dir, state) = filled();
+        let walked = |state: &SqliteState| {
+            let sql = "SELECT is_open, priority, state, count(*) FROM cases
+                       GROUP BY is_open, priority, state ORDER BY 1, 2, 3";
+            let kept = "SELECT is_open, priority, state, n FROM case_counts WHERE n > 0
+                        ORDER BY 1, 2, 3";
+            let read = |sql: &str| -> Vec<(i64, i64, String, i64)> {
+                let mut statement = state.connection.prepare(sql).unwrap();
+                let rows = statement
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+                rows.unwrap().map(Result::unwrap).collect()
+            };
+            (read(sql), read(kept))
+        };
+        let mut case = state.cases_page(None, true, 0, 1).unwrap().remove(0);
+        for (step, priority) in
+            [(CaseState::Accepted, Priority::Immediate), (CaseState::Open, Priority::Scheduled)]
+        {
+            (case.state, case.priority) = (step, priority);
+            case.created_ms += 86_400_000;
+            state.put_case(&case).unwrap();
+            let (counted, kept) = walked(&state);
+            assert_eq!(counted, kept);
+        }
+        state.connection.execute("DELETE FROM cases WHERE is_open = 1", []).unwrap();
+        let (counted, kept) = walked(&state);
+        assert_eq!(counted, kept);
+        assert_eq!(state.counts(0).unwrap().open(), 0);
+        let days = state.opened_by_day(0).unwrap();
+        assert_eq!(days.iter().map(|day| (day.day, day.opened)).collect::<Vec<_>>(), [(2, 1)]);
     }
 
     #[test]

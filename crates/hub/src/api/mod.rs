@@ -1,7 +1,8 @@
 //! The page's own actions for programs: `/api/v1`, JSON both ways, a token with scopes.
 //!
-//! The table of endpoints is in `table.rs`; the description (OpenAPI 3.1) is made from it, and the
-//! router is made from it, so neither can say something else. A copy is in `docs/openapi.json`.
+//! The table of endpoints is in `table.rs`, what each does in `answers.rs`. The description
+//! (OpenAPI 3.1) and the router are made from the table, so neither can say something else. A copy
+//! of the description is in `docs/openapi.json`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::hub::Hub;
 use crate::web::{Ask, Oops, Viewer};
 use crate::{gate, limits};
 
+mod answers;
 pub mod openapi;
 mod table;
 

@@ -103,55 +103,89 @@ fn operation_id(endpoint: &Endpoint) -> String {
     format!("{}{}", endpoint.method.to_lowercase(), path.replace('/', "_"))
 }
 
+/// A list of things, under its name.
+fn list(name: &str, item: &str) -> Value {
+    json!({ "type": "object", "required": [name], "properties": { name: {
+        "type": "array", "items": { "$ref": format!("#/components/schemas/{item}") } } } })
+}
+
+/// An object whose fields are always there.
+fn fields(fields: &[(&str, &Value)]) -> Value {
+    let properties: Map<String, Value> =
+        fields.iter().map(|(name, schema)| ((*name).to_owned(), (*schema).clone())).collect();
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    json!({ "type": "object", "properties": properties, "required": names })
+}
+
+fn noun(name: &str) -> Value {
+    let description = format!("{name}, as docs/spine.md shows it");
+    json!({ "type": "object", "description": description })
+}
+
 /// The shapes of answers. The nouns themselves are described in `docs/spine.md`.
 fn schemas() -> Value {
-    let noun = |name: &str| json!({ "type": "object", "description": format!("{name}, as docs/spine.md shows it") });
-    let list = |name: &str, item: &str| {
-        json!({ "type": "object", "required": [name], "properties": { name: {
-            "type": "array", "items": { "$ref": format!("#/components/schemas/{item}") } } } })
-    };
-    let fields = |fields: &[(&str, Value)]| {
-        let properties: Map<String, Value> =
-            fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
-        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
-        json!({ "type": "object", "properties": properties, "required": names })
-    };
-    let (text, number, truth) =
-        (json!({ "type": "string" }), json!({ "type": "integer" }), json!({ "type": "boolean" }));
-    let any = json!({});
-    let objects = json!({ "type": "array", "items": { "type": "object" } });
-    json!({
-        "Error": fields(&[("error", text.clone())]),
-        "Done": fields(&[("done", text.clone())]),
-        "Today": fields(&[("open", any.clone()), ("machines", number.clone()),
-            ("machines_silent", number.clone()), ("machines_doubtful", number.clone()),
-            ("cases_by_state", any.clone())]),
-        "Case": noun("A case"),
+    let (text, number, truth, any) = simple();
+    let (text, number, truth, any) = (&text, &number, &truth, &any);
+    let objects = &json!({ "type": "array", "items": { "type": "object" } });
+    let texts = &json!({ "type": "array", "items": text });
+    let (case, plan) = (&noun("A case"), &noun("A plan"));
+    let mut all = json!({
+        "Error": fields(&[("error", text)]),
+        "Done": fields(&[("done", text)]),
+        "Today": fields(&[("open", any), ("machines", number), ("machines_silent", number),
+            ("machines_doubtful", number), ("cases_by_state", any)]),
+        "Case": case,
         "Cases": list("cases", "Case"),
-        "CaseWhole": fields(&[("case", noun("A case")), ("findings", objects.clone()),
-            ("comments", objects.clone()), ("proposal", any.clone())]),
-        "PlanWhole": fields(&[("hash", text.clone()), ("plan", noun("A plan")),
-            ("dry_run", any.clone()), ("approvals", objects.clone())]),
-        "Proposed": fields(&[("hash", text.clone()), ("plan", noun("A plan"))]),
-        "Job": fields(&[("job", number.clone()), ("title", text.clone()),
-            ("lines", json!({ "type": "array", "items": text })), ("end", any.clone())]),
-        "MachineRecord": fields(&[("host", text.clone()), ("name", text.clone()),
-            ("root", text.clone()), ("os", text.clone()), ("last_seen_ms", number.clone()),
-            ("coverage", any.clone())]),
+        "CaseWhole": fields(&[("case", case), ("findings", objects), ("comments", objects),
+            ("proposal", any), ("containment", any)]),
+        "PlanWhole": fields(&[("hash", text), ("plan", plan), ("dry_run", any),
+            ("approvals", objects)]),
+        "Proposed": fields(&[("hash", text), ("plan", plan)]),
+        "Job": fields(&[("job", number), ("title", text), ("lines", texts), ("end", any)]),
+        "MachineRecord": fields(&[("host", text), ("name", text), ("root", text), ("os", text),
+            ("last_seen_ms", number), ("coverage", any)]),
         "Machines": list("machines", "MachineRecord"),
-        "Machine": fields(&[("machine", any.clone()), ("cases", objects.clone()),
-            ("live", any.clone())]),
-        "Used": fields(&[("ecosystem", text.clone()), ("name", text.clone()),
-            ("count", number.clone())]),
+        "Machine": fields(&[("machine", any), ("cases", objects), ("live", any)]),
+        "Used": fields(&[("ecosystem", text), ("name", text), ("count", number)]),
         "Software": list("software", "Used"),
-        "Records": fields(&[("size", number.clone()), ("receipts", objects.clone())]),
-        "Action": fields(&[("id", text.clone()), ("plan", text.clone()), ("root", text.clone()),
-            ("types", any), ("state", text.clone()), ("started_ms", number.clone()),
-            ("undoable", truth)]),
+        "Records": fields(&[("size", number), ("receipts", objects)]),
+        "Action": fields(&[("id", text), ("plan", text), ("root", text), ("types", any),
+            ("state", text), ("started_ms", number), ("undoable", truth), ("lapses_ms", any)]),
         "Actions": list("actions", "Action"),
-        "Rule": fields(&[("id", text.clone()), ("says", text.clone()), ("why", text),
+        "Rule": fields(&[("id", text), ("says", text), ("why", text),
             ("people_that_lift_it", number)]),
         "Rules": list("rules", "Rule"),
+    });
+    if let (Value::Object(all), Value::Object(more)) = (&mut all, of_reports()) {
+        all.extend(more);
+    }
+    all
+}
+
+/// Text, a number, a truth value, anything.
+fn simple() -> (Value, Value, Value, Value) {
+    let of = |kind: &str| json!({ "type": kind });
+    (of("string"), of("integer"), of("boolean"), json!({}))
+}
+
+/// The shapes of reports, and of what waits.
+fn of_reports() -> Value {
+    let (text, number, truth, any) = simple();
+    let (text, number, truth, any) = (&text, &number, &truth, &any);
+    let lines = &json!({ "type": "array", "items": { "$ref": "#/components/schemas/Line" } });
+    json!({
+        "Line": fields(&[("time_ms", number), ("source", text), ("text", text)]),
+        "Timeline": fields(&[("case", text), ("lines", lines), ("missing", any)]),
+        "Draft": fields(&[("id", text), ("title", text), ("to", text), ("due_ms", any),
+            ("text", text)]),
+        "Notices": list("drafts", "Draft"),
+        "WaitingPlan": fields(&[("plan", text), ("purpose", text), ("opens_ms", number),
+            ("closes_ms", number), ("break_glass", truth), ("last_try", any)]),
+        "WaitingPlans": list("plans", "WaitingPlan"),
+        "Monthly": fields(&[("month", text), ("running", truth), ("found", any), ("fixed", any),
+            ("set_aside", any), ("open_now", number), ("done", any),
+            ("withheld_since_beginning", any), ("minutes_on_this_page", number),
+            ("restore_test", any), ("coverage", any)]),
     })
 }
 

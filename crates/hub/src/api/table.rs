@@ -1,17 +1,6 @@
-//! The table of endpoints, and what each does.
+//! The table of endpoints.
 
-use serde_json::{Value, json};
-use spine::{Approval, CaseEvent, CaseId, HostId};
-use store::{Overview as _, State as _};
-
-use super::Endpoint;
-use crate::db::Comment;
-use crate::limits::{self, PAGE_ITEMS};
-use crate::role::Role;
-use crate::rules::{Lifts, RED_LINES};
-use crate::web::registry::{case, plan};
-use crate::web::{Ask, Oops};
-use crate::{jobs, record};
+use super::{Endpoint, answers};
 
 const FROM: (&str, &str) = ("from", "How many to leave out, for the next page");
 
@@ -24,14 +13,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Today",
         summary: "How much there is of everything",
-        run: today,
+        run: answers::today,
     },
     Endpoint {
         method: "GET",
         path: "/cases",
         scope: "read",
         answer: "Cases",
-        run: cases,
+        run: answers::cases,
         fields: &[FROM, ("show", "`settled`: those that are settled")],
         summary: "Cases, the most urgent first",
     },
@@ -42,7 +31,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "CaseWhole",
         summary: "One case with findings, comments and proposals",
-        run: one_case,
+        run: answers::one_case,
     },
     Endpoint {
         method: "POST",
@@ -51,7 +40,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         answer: "Done",
         fields: &[("text", "The comment")],
         summary: "Comment on a case",
-        run: comment,
+        run: answers::comment,
     },
     Endpoint {
         method: "POST",
@@ -60,7 +49,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Case",
         summary: "Set a case aside as no problem",
-        run: dismiss,
+        run: answers::dismiss,
     },
     Endpoint {
         method: "POST",
@@ -69,7 +58,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Case",
         summary: "Accept the risk of a case",
-        run: accept,
+        run: answers::accept,
     },
     Endpoint {
         method: "POST",
@@ -78,7 +67,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Case",
         summary: "Open a settled case again",
-        run: reopen,
+        run: answers::reopen,
     },
     Endpoint {
         method: "POST",
@@ -87,7 +76,52 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Job",
         summary: "Have a fix made and tried on a copy",
-        run: prepare,
+        run: answers::prepare,
+    },
+    Endpoint {
+        method: "POST",
+        path: "/cases/{id}/contain",
+        scope: "propose",
+        fields: &[],
+        answer: "Job",
+        summary: "Have a containment made and tried; a person signs the plan that comes of it",
+        run: answers::contain,
+    },
+    Endpoint {
+        method: "POST",
+        path: "/cases/{id}/wait",
+        scope: "triage",
+        answer: "Done",
+        fields: &[("reason", "Why, for the others"), ("hours", "1, 2, 4 or 8")],
+        summary: "Put a case off",
+        run: answers::put_off,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/cases/{id}/timeline",
+        scope: "read",
+        fields: &[],
+        answer: "Timeline",
+        summary: "One case in the order of time",
+        run: answers::one_timeline,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/cases/{id}/notices",
+        scope: "read",
+        fields: &[],
+        answer: "Notices",
+        summary: "Drafts of legal notices; none is ever sent",
+        run: answers::notices,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/reports/month",
+        scope: "read",
+        answer: "Monthly",
+        fields: &[("month", "Such as `2026-11`; the one that runs where it is left out")],
+        summary: "A month in numbers",
+        run: answers::month,
     },
     Endpoint {
         method: "GET",
@@ -96,7 +130,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "PlanWhole",
         summary: "One plan with its dry run and signatures",
-        run: one_plan,
+        run: answers::one_plan,
     },
     Endpoint {
         method: "POST",
@@ -104,8 +138,26 @@ pub const ENDPOINTS: &[Endpoint] = &[
         scope: "propose",
         answer: "Job",
         fields: &[("approval", "A signed approval, as `docs/spine.md` shows it")],
-        run: approve,
+        run: answers::approve,
         summary: "Hand in a signature and have the plan carried out if it suffices",
+    },
+    Endpoint {
+        method: "POST",
+        path: "/plans/{hash}/withdraw",
+        scope: "propose",
+        fields: &[],
+        answer: "Done",
+        summary: "Let a plan that was approved for later wait no longer",
+        run: answers::withdraw,
+    },
+    Endpoint {
+        method: "GET",
+        path: "/waiting",
+        scope: "read",
+        fields: &[],
+        answer: "WaitingPlans",
+        summary: "Plans that were approved for later, and wait",
+        run: answers::waiting,
     },
     Endpoint {
         method: "GET",
@@ -114,14 +166,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Job",
         summary: "How far something is that runs",
-        run: one_job,
+        run: answers::one_job,
     },
     Endpoint {
         method: "GET",
         path: "/machines",
         scope: "read",
         answer: "Machines",
-        run: machines,
+        run: answers::machines,
         fields: &[FROM, ("show", "`silent`: those that do not report")],
         summary: "Machines by name",
     },
@@ -132,14 +184,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Machine",
         summary: "One machine",
-        run: one_machine,
+        run: answers::one_machine,
     },
     Endpoint {
         method: "GET",
         path: "/software",
         scope: "read",
         answer: "Software",
-        run: software,
+        run: answers::software,
         fields: &[FROM, ("q", "The beginning of the name")],
         summary: "Packages by name",
     },
@@ -148,7 +200,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         path: "/records",
         scope: "read",
         answer: "Records",
-        run: records,
+        run: answers::records,
         fields: &[("before", "Only receipts before this number")],
         summary: "Receipts, the newest first",
     },
@@ -159,7 +211,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Actions",
         summary: "What was done on this machine",
-        run: actions,
+        run: answers::actions,
     },
     Endpoint {
         method: "POST",
@@ -168,7 +220,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Proposed",
         summary: "Make the plan that takes an action back",
-        run: undo,
+        run: answers::undo,
     },
     Endpoint {
         method: "GET",
@@ -177,7 +229,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[],
         answer: "Rules",
         summary: "The red lines in plain English",
-        run: rules,
+        run: answers::rules,
     },
     Endpoint {
         method: "POST",
@@ -186,209 +238,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
         fields: &[("reason", "Why")],
         answer: "Done",
         summary: "Pull the stop switch",
-        run: stop,
+        run: answers::stop,
     },
 ];
-
-fn today(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let counts = ask.hub.state(|state| state.counts(ask.now_ms - limits::SILENT_MS))?;
-    let [defer, scheduled, out_of_cycle, immediate] = counts.open_by_rank;
-    Ok(json!({
-        "open": { "immediate": immediate, "out_of_cycle": out_of_cycle, "scheduled": scheduled,
-            "defer": defer },
-        "machines": counts.machines, "machines_silent": counts.machines_silent,
-        "machines_doubtful": counts.machines_doubtful, "cases_by_state": counts.by_state,
-    }))
-}
-
-fn cases(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let settled = ask.query.get("show").is_some_and(|show| show == "settled");
-    let cases = ask.hub.state(|state| state.cases_page(None, !settled, ask.from(), PAGE_ITEMS))?;
-    Ok(json!({ "cases": cases }))
-}
-
-fn one_case(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let known = case::known(ask, ask.id("id", "case")?)?;
-    let comments: Vec<Value> = ask
-        .hub
-        .db
-        .comments(&known.case.id)?
-        .into_iter()
-        .map(|c| json!({ "user": c.user, "time_ms": c.time_ms, "text": c.text }))
-        .collect();
-    let proposal = known.proposal.map(|(proposal, plan)| {
-        json!({ "hash": proposal.plan, "plan": plan, "made_ms": proposal.made_ms,
-            "dry_run": proposal.dry_run })
-    });
-    Ok(json!({
-        "case": known.case, "findings": known.findings, "comments": comments,
-        "proposal": proposal,
-    }))
-}
-
-fn comment(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let id: CaseId = ask.id("id", "case")?;
-    case::known(ask, id)?;
-    let text = ask.text("text", "The comment", limits::COMMENT_CHARS_MAX)?;
-    let user = ask.viewer()?.name.clone();
-    ask.hub.db.add_comment(&id, &Comment { user, time_ms: ask.now_ms, text })?;
-    Ok(json!({ "done": "the comment is kept" }))
-}
-
-/// What a token may do is never more than what its person may.
-fn needs(ask: &Ask<'_>, role: Role) -> Result<(), Oops> {
-    if ask.may(role) {
-        return Ok(());
-    }
-    Err(Oops::Forbidden(format!("Whoever made this token has not the role {role}.")))
-}
-
-fn step(ask: &Ask<'_>, event: CaseEvent, what: &str) -> Result<Value, Oops> {
-    needs(ask, Role::Approver)?;
-    let id: CaseId = ask.id("id", "case")?;
-    case::change(ask, &format!("{what} case {}", id.short()), |case| {
-        case.step(event, ask.now_ms)
-            .map_err(|_| Oops::Conflict("The case stands elsewhere now; that does not fit.".into()))
-    })?;
-    Ok(json!(case::known(ask, id)?.case))
-}
-
-fn dismiss(ask: &Ask<'_>) -> Result<Value, Oops> {
-    step(ask, CaseEvent::Dismiss, "set aside as no problem")
-}
-
-fn accept(ask: &Ask<'_>) -> Result<Value, Oops> {
-    step(ask, CaseEvent::Accept, "accepted the risk of")
-}
-
-fn reopen(ask: &Ask<'_>) -> Result<Value, Oops> {
-    step(ask, CaseEvent::Reopen, "opened again")
-}
-
-fn prepare(ask: &Ask<'_>) -> Result<Value, Oops> {
-    needs(ask, Role::Approver)?;
-    let known = case::known(ask, ask.id("id", "case")?)?;
-    begun(ask, case::begin_preparing(ask, known.case)?)
-}
-
-fn begun(ask: &Ask<'_>, id: u64) -> Result<Value, Oops> {
-    let job = ask.hub.jobs.get(id).ok_or(Oops::NotFound("job"))?;
-    Ok(described(&job))
-}
-
-fn described(job: &jobs::Job) -> Value {
-    let progress = job.progress();
-    let end = progress.end.map(|end| json!({ "good": end.good, "text": end.text }));
-    json!({ "job": job.id, "title": job.title, "lines": progress.lines, "end": end })
-}
-
-fn one_job(ask: &Ask<'_>) -> Result<Value, Oops> {
-    begun(ask, ask.id("id", "job")?)
-}
-
-fn one_plan(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let (plan, proposal, approvals) = plan::known(ask)?;
-    Ok(json!({
-        "hash": proposal.plan, "plan": plan, "dry_run": proposal.dry_run, "approvals": approvals,
-    }))
-}
-
-fn approve(ask: &Ask<'_>) -> Result<Value, Oops> {
-    needs(ask, Role::Approver)?;
-    let (plan, proposal, _) = plan::known(ask)?;
-    let approval: Approval = serde_json::from_str(ask.field("approval"))
-        .map_err(|error| Oops::Bad(format!("This is no approval: {error}.")))?;
-    if approval.plan != proposal.plan {
-        return Err(Oops::Bad("This approval is for another plan.".into()));
-    }
-    begun(ask, plan::hand_in(ask, plan, proposal, &approval)?)
-}
-
-fn machines(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let silent = ask.query.get("show").is_some_and(|show| show == "silent");
-    let before_ms = silent.then_some(ask.now_ms - limits::SILENT_MS);
-    let hosts = ask.hub.state(|state| state.hosts_page(before_ms, ask.from(), PAGE_ITEMS))?;
-    Ok(json!({ "machines": hosts }))
-}
-
-fn one_machine(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let id: HostId = ask.id("id", "machine")?;
-    let (host, open, live) = ask.hub.state(|state| {
-        let live = state.get_doc("live", &id.to_string())?;
-        Ok((state.host(id)?, state.cases_page(Some(id), true, 0, PAGE_ITEMS)?, live))
-    })?;
-    let host = host.ok_or(Oops::NotFound("machine"))?;
-    Ok(json!({ "machine": host, "cases": open, "live": live }))
-}
-
-fn software(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let search = ask.query.get("q").map(String::as_str).unwrap_or_default();
-    let found = ask.hub.state(|state| state.software_page(search, ask.from(), PAGE_ITEMS))?;
-    let found: Vec<Value> = found
-        .into_iter()
-        .map(|used| json!({ "ecosystem": used.ecosystem, "name": used.name, "count": used.count }))
-        .collect();
-    Ok(json!({ "software": found }))
-}
-
-fn records(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let before = ask.query.get("before").and_then(|text| text.parse().ok());
-    let (receipts, size) = record::newest(ask.hub, before, PAGE_ITEMS)?;
-    let receipts: Vec<Value> = receipts
-        .into_iter()
-        .map(|(index, receipt)| json!({ "index": index, "receipt": receipt }))
-        .collect();
-    Ok(json!({ "size": size, "receipts": receipts }))
-}
-
-fn actions(ask: &Ask<'_>) -> Result<Value, Oops> {
-    let actions: Vec<Value> = ask
-        .hub
-        .executor
-        .actions()?
-        .into_iter()
-        .map(|action| {
-            json!({ "id": action.id, "plan": action.plan, "root": action.root,
-                "types": action.types, "state": action.state, "started_ms": action.started_ms,
-                "undoable": action.undoable })
-        })
-        .collect();
-    Ok(json!({ "actions": actions }))
-}
-
-fn undo(ask: &Ask<'_>) -> Result<Value, Oops> {
-    needs(ask, Role::Approver)?;
-    let wanted = ask.part("id");
-    let actions = ask.hub.executor.actions()?;
-    let action = actions.iter().find(|action| action.id.to_string() == wanted && action.undoable);
-    let action = action.ok_or(Oops::NotFound("action that can be taken back"))?;
-    let prepared = ask.hub.executor.prepare_undo(action)?;
-    let hash = plan::keep(ask.hub, None, &prepared)?;
-    Ok(json!({ "hash": hash, "plan": prepared.plan }))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "every page and call has this form")]
-fn rules(_: &Ask<'_>) -> Result<Value, Oops> {
-    let lifts = |lifts| match lifts {
-        Lifts::Nothing => 0,
-        Lifts::One => 1,
-        Lifts::Two => 2,
-    };
-    let lines: Vec<Value> = RED_LINES
-        .iter()
-        .map(|line| {
-            json!({ "id": line.id, "says": line.says, "why": line.why,
-                "people_that_lift_it": lifts(line.lifts) })
-        })
-        .collect();
-    Ok(json!({ "rules": lines }))
-}
-
-fn stop(ask: &Ask<'_>) -> Result<Value, Oops> {
-    needs(ask, Role::Approver)?;
-    let reason = ask.text("reason", "The reason", 200)?;
-    let done = ask.hub.executor.stop(&reason)?;
-    ask.hub.forget_standing();
-    ask.note("pulled the stop switch")?;
-    Ok(json!({ "done": done }))
-}

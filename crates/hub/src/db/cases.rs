@@ -92,21 +92,6 @@ impl Db {
         Ok(self.read_proposals("plan = ?1", &plan.to_string())?.pop())
     }
 
-    /// Proposals since then that were not asked for in their window yet.
-    pub fn unrun_proposals(&self, since_ms: i64) -> Kept<Vec<Proposal>> {
-        let condition = "ran_ms IS NULL AND made_ms >= CAST(?1 AS INTEGER) ORDER BY made_ms";
-        self.read_proposals(condition, &since_ms.to_string())
-    }
-
-    /// Notes that a plan was asked for in its window.
-    pub fn proposal_ran(&self, plan: &PlanHash, now_ms: i64) -> Kept<()> {
-        self.lock().execute(
-            "UPDATE proposals SET ran_ms = ?2 WHERE plan = ?1",
-            params![plan.to_string(), now_ms],
-        )?;
-        Ok(())
-    }
-
     fn read_proposals(&self, condition: &str, key: &str) -> Kept<Vec<Proposal>> {
         let rows: Vec<(String, Option<String>, i64, String)> = {
             let connection = self.lock();

@@ -24,7 +24,10 @@ pub use sessions::{Link, Session, Token};
 const SCHEMA: Schema = Schema {
     name: "hub",
     application_id: 0x5246_4842, // "RFHB"
-    migrations: &[include_str!("../../migrations/001.sql")],
+    migrations: &[
+        include_str!("../../migrations/001.sql"),
+        include_str!("../../migrations/002.sql"),
+    ],
     log: Log::Kept,
 };
 
@@ -102,6 +105,40 @@ impl Db {
         Ok(())
     }
 
+    /// Notes that somebody was at work here for a minute; who it was is not kept.
+    pub fn spent_a_minute(&self, now_ms: i64) -> Kept<()> {
+        self.lock()
+            .prepare_cached(
+                "INSERT INTO minutes (day, minutes) VALUES (?1, 1)
+                 ON CONFLICT (day) DO UPDATE SET minutes = minutes + 1",
+            )?
+            .execute([now_ms.div_euclid(86_400_000)])?;
+        Ok(())
+    }
+
+    /// Minutes that people spent here from one day to another (exclusive), days since 1970.
+    pub fn minutes_spent(&self, from_day: i64, before_day: i64) -> Kept<u64> {
+        let minutes: i64 = self
+            .lock()
+            .prepare_cached(
+                "SELECT coalesce(sum(minutes), 0) FROM minutes WHERE day >= ?1 AND day < ?2",
+            )?
+            .query_row([from_day, before_day], |row| row.get(0))?;
+        Ok(u64::try_from(minutes).unwrap_or(0))
+    }
+
+    /// What people did about something that their notes name, oldest first: when, who, what.
+    pub fn doings_about(&self, name: &str, limit: u32) -> Kept<Vec<(i64, String, String)>> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT time_ms, user, what FROM doings WHERE instr(what, ?1) > 0 ORDER BY id LIMIT ?2",
+        )?;
+        let rows = statement
+            .query_map(params![name, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<_, rusqlite::Error>>()?;
+        Ok(rows)
+    }
+
     /// What people did last: when, who, what.
     pub fn doings(&self, limit: u32) -> Kept<Vec<(i64, String, String)>> {
         let connection = self.lock();
@@ -140,11 +177,25 @@ mod tests {
     }
 
     #[test]
+    fn minutes_are_counted_by_day_and_belong_to_nobody() {
+        let (_dir, db) = scratch();
+        let day_ms = 86_400_000;
+        for ms in [0, 60_000, day_ms, 9 * day_ms] {
+            db.spent_a_minute(ms).unwrap();
+        }
+        assert_eq!(db.minutes_spent(0, 2).unwrap(), 3);
+        assert_eq!(db.minutes_spent(2, 9).unwrap(), 0);
+    }
+
+    #[test]
     fn what_was_done_comes_newest_first() {
         let (_dir, db) = scratch();
         db.note(1, "Ann", "signed in").unwrap();
         db.note(2, "Ann", "signed out").unwrap();
         let doings = db.doings(1).unwrap();
         assert_eq!(doings, [(2, "Ann".to_owned(), "signed out".to_owned())]);
+        let about = db.doings_about("signed in", 9).unwrap();
+        assert_eq!(about, [(1, "Ann".to_owned(), "signed in".to_owned())]);
+        assert!(db.doings_about("%", 9).unwrap().is_empty(), "a name is no pattern");
     }
 }

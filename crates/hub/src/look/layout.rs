@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::assets;
 use super::foreign::{Foreign, plain};
-use super::parts;
+use super::{parts, words};
 use crate::executor::Away;
 use crate::web::{Ask, View, registry};
 
@@ -85,8 +85,23 @@ fn links(ask: &Ask<'_>) -> Markup {
     }
 }
 
-/// What concerns every page: the executor is away, or stopped.
+/// What concerns every page: the executor is away, or stopped; somebody broke the glass.
 fn banners(ask: &Ask<'_>) -> Markup {
+    let waiting = ask.hub.waiting();
+    html! {
+        (executor(ask))
+        @for plan in waiting.iter().filter(|plan| plan.break_glass) {
+            (parts::note("now", "One person decided alone what two should decide.", html! {
+                p { (Foreign(&words::sentence(&plan.purpose))) " begins at "
+                    (parts::at(plan.opens_ms)) ". "
+                    a href={ "/plans/" (plan.plan) "#approve" } { "Look, and stop it if it is wrong" }
+                    "." }
+            }))
+        }
+    }
+}
+
+fn executor(ask: &Ask<'_>) -> Markup {
     match &*ask.hub.standing() {
         Ok(standing) if standing.stopped => parts::note(
             "now",

@@ -7,6 +7,7 @@ use spine::{Decision, Plan, Step, Verdict};
 use super::foreign::Foreign;
 use super::words::{self, count};
 use super::{chart, parts};
+use crate::containing::{contains, lapses};
 use crate::db::Proposal;
 
 /// Files that are named; the rest is counted.
@@ -37,7 +38,9 @@ fn one_step(step: &Step) -> Markup {
         ("net.block_address", _) => {
             html! { "Block the network address " (given(step, "address")) "." }
         }
-        ("process.freeze", _) => html! { "Freeze the program " (given(step, "pid")) "." },
+        ("process.freeze", _) => {
+            html! { "Freeze process " (given(step, "pid")) " and everything below it." }
+        }
         ("file.quarantine", _) => {
             html! { "Move the file " (given(step, "path")) " into quarantine." }
         }
@@ -68,11 +71,42 @@ fn short(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Sentences that were kept beside a proposal.
+fn kept<'a>(proposal: &'a Proposal, name: &str) -> Vec<&'a str> {
+    let list = proposal.dry_run.get(name).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// What stops working by a containment, one sentence each.
+pub fn costs(proposal: &Proposal) -> Markup {
+    let costs = kept(proposal, "costs");
+    html! {
+        p { strong { "What stops working:" } }
+        @if costs.is_empty() { p { (parts::tag("unknown", "unknown")) " Nobody looked." } }
+        ul.plainly { @for cost in costs { li { (Foreign(cost)) } } }
+    }
+}
+
+/// When a containment ends.
+pub fn ends(plan: &Plan) -> &'static str {
+    let moves = plan.steps.iter().any(|step| step.actuator == "file.quarantine");
+    match (lapses(plan), moves) {
+        (true, true) => {
+            "All of it ends by itself 24 hours later: what is frozen goes on, the file is back."
+        }
+        (true, false) => "It ends by itself 24 hours later.",
+        (false, _) => "It does not end by itself: the file stays away until you put it back.",
+    }
+}
+
 /// What trying it on a copy showed. No dry run is said as such, never as a good one.
-pub fn dry_run(proposal: &Proposal) -> Markup {
+pub fn dry_run(plan: &Plan, proposal: &Proposal) -> Markup {
     let report = proposal.dry_run.get("report").unwrap_or(&Value::Null);
     if report.is_null() {
         return html! { p { "It was not tried on a copy." } };
+    }
+    if contains(plan) {
+        return rehearsed(report);
     }
     let is = |name: &str| report.get(name).and_then(Value::as_bool) == Some(true);
     let list = |name: &str| report.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -114,8 +148,35 @@ pub fn dry_run(proposal: &Proposal) -> Markup {
     }
 }
 
+/// A containment is not done on a copy: each step was checked on the machine without doing it.
+fn rehearsed(report: &Value) -> Markup {
+    let problems = report.get("problems").and_then(Value::as_array);
+    let problems: Vec<&str> = problems.into_iter().flatten().filter_map(Value::as_str).collect();
+    let good = report.get("passed").and_then(Value::as_bool) == Some(true) && problems.is_empty();
+    html! {
+        @if good {
+            p { (parts::tag("ok", "passed")) " Each step was checked on the machine without doing it: \
+                it can be done now, and taken back." }
+        } @else {
+            p { (parts::tag("now", "did not pass")) " It is not done. Nothing was changed." }
+        }
+        @for problem in problems { p.row-text { (Foreign(problem)) } }
+    }
+}
+
 /// What will be noticed while it is done.
-pub fn consequences(proposal: &Proposal) -> Markup {
+pub fn consequences(plan: &Plan, proposal: &Proposal) -> Markup {
+    if contains(plan) {
+        let left = kept(proposal, "left");
+        return html! {
+            (costs(proposal))
+            p { (ends(plan)) }
+            @if !left.is_empty() {
+                details { summary { "What is left alone" }
+                    ul.plainly { @for reason in left { li { (Foreign(reason)) } } } }
+            }
+        };
+    }
     let report = proposal.dry_run.get("report").unwrap_or(&Value::Null);
     let services = report.get("services").and_then(Value::as_array).cloned().unwrap_or_default();
     let name = |service: &Value| {
@@ -159,7 +220,11 @@ pub fn decision(proposal: &Proposal) -> Markup {
 pub fn undo(plan: &Plan) -> Markup {
     let takes_back = plan.steps.iter().all(|step| step.actuator == "roll_back");
     html! {
-        @if takes_back {
+        @if contains(plan) {
+            p { (ends(plan)) " You can take it back before, here or with " code { "ringfort undo" }
+                " on the machine. If anything fails half-way, or the power goes, it is taken back by \
+                itself." }
+        } @else if takes_back {
             p { "This is the way back itself. What somebody else changed since is kept aside and \
                 named." }
         } @else {
@@ -177,6 +242,23 @@ mod tests {
 
     use super::*;
 
+    fn plan(actuator: &str) -> Plan {
+        let params = serde_json::Map::new();
+        Plan {
+            schema: 1,
+            host: spine::HostId(Digest([1; 32])),
+            root: "/".into(),
+            case: None,
+            author: spine::Author::Human,
+            purpose: "test".into(),
+            steps: vec![Step { actuator: actuator.into(), params }],
+            evidence: vec![],
+            ring: None,
+            created_ms: 0,
+            nonce: "0".repeat(32),
+        }
+    }
+
     fn proposal(dry_run: Value) -> Proposal {
         Proposal { plan: PlanHash(Digest([1; 32])), case: None, made_ms: 0, dry_run }
     }
@@ -189,13 +271,28 @@ mod tests {
             json!({ "report": { "passed": true } }),
             json!({ "report": { "passed": true, "rollback_verified": false } }),
         ] {
-            let shown = dry_run(&proposal(report.clone())).into_string();
+            let shown = dry_run(&plan("apt.upgrade"), &proposal(report.clone())).into_string();
             assert!(!shown.contains(">passed<"), "{report}");
         }
+        for report in [
+            json!({ "report": { "passed": false } }),
+            json!({ "report": { "passed": true, "problems": ["the gateway"] } }),
+        ] {
+            let shown = dry_run(&plan("net.block_address"), &proposal(report.clone()));
+            assert!(!shown.into_string().contains(">passed<"), "{report}");
+        }
         let good = json!({ "report": { "passed": true, "rollback_verified": true } });
-        assert!(dry_run(&proposal(good)).into_string().contains(">passed<"));
+        assert!(dry_run(&plan("apt.upgrade"), &proposal(good)).into_string().contains(">passed<"));
         let unasked = decision(&proposal(json!({}))).into_string();
         assert!(unasked.contains("not asked"), "{unasked}");
+    }
+
+    #[test]
+    fn a_containment_says_what_stops_and_when_it_ends_and_a_file_alone_stays_away() {
+        let told = json!({ "costs": ["<b> stands still."], "report": { "passed": true } });
+        let shown = consequences(&plan("process.freeze"), &proposal(told)).into_string();
+        assert!(shown.contains("&lt;b&gt; stands still.") && shown.contains("24 hours"), "{shown}");
+        assert!(ends(&plan("file.quarantine")).contains("until you put it back"));
     }
 
     #[test]

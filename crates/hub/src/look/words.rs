@@ -121,6 +121,9 @@ pub fn receipt(kind: &str) -> &'static str {
         "kill_switch" => "the stop switch",
         "settings" => "settings changed",
         "feed" => "a feed was taken in",
+        "scheduled" => "a plan was approved for later, and waits",
+        "unscheduled" => "a plan that waited was not begun",
+        "notice" => "people were told",
         _ => "something this version does not know",
     }
 }
@@ -165,6 +168,23 @@ pub fn ago(then_ms: i64, now_ms: i64) -> String {
     }
 }
 
+/// How long something took, in one or two units.
+pub fn took(ms: i64) -> String {
+    let minutes = ms.max(0).unsigned_abs() / 60_000;
+    let (hours, days) = (minutes / 60, minutes / 1_440);
+    match (days, hours) {
+        (0, 0) => count(minutes, "minute", "minutes"),
+        (0..=1, _) => {
+            format!(
+                "{} {}",
+                count(hours, "hour", "hours"),
+                count(minutes % 60, "minute", "minutes")
+            )
+        }
+        _ => format!("{} {}", count(days, "day", "days"), count(hours % 24, "hour", "hours")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +200,15 @@ mod tests {
         assert_eq!(time(0), "1970-01-01 00:00 UTC");
         assert_eq!(time_exact(0), "1970-01-01T00:00:00Z");
         assert_eq!(time(i64::MAX), format!("{} ms", i64::MAX));
+    }
+
+    #[test]
+    fn a_length_of_time_has_two_units_at_most() {
+        let told = |minutes: i64| took(minutes * 60_000);
+        assert_eq!(told(1), "1 minute");
+        assert_eq!(told(61), "1 hour 1 minute");
+        assert_eq!(told(3 * 1_440 + 60), "3 days 1 hour");
+        assert_eq!(told(-5), "0 minutes");
     }
 
     #[test]

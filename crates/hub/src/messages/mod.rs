@@ -49,7 +49,6 @@ pub fn round(hub: &Hub) -> Result<(), Oops> {
     watch::look(hub, &settings)?;
     notices::look(hub, &settings.channels())?;
     send_due(hub, &settings)?;
-    crate::schedule::look(hub)?;
     watch::ping(hub, &settings)?;
     hub.db.clear_letters(hub.clock.now_ms() - limits::LETTERS_KEPT_MS)?;
     Ok(())

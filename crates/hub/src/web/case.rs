@@ -5,15 +5,15 @@ use maud::{Markup, html};
 use spine::{Case, CaseEvent, CaseId, Finding, FindingKind, Plan};
 use store::{HostRecord, Overview as _, State as _};
 
-use super::{Act, Ask, Next, Oops, Page, View};
+use super::{Act, Ask, File, Next, Oops, Page, View};
 use crate::db::{Comment, Proposal};
 use crate::jobs::End;
-use crate::limits;
 use crate::look::foreign::{Foreign, plain, reference};
 use crate::look::parts::{self, button, field};
 use crate::look::{plan as shown, words};
 use crate::role::Role;
 use crate::web::registry::behaviour::deviation;
+use crate::{containing, evidence, limits};
 
 /// The page.
 pub const PAGE: Page = Page {
@@ -30,11 +30,12 @@ pub const PAGE: Page = Page {
         Act { path: "/cases/{id}/real", needs: Some(Role::Approver), run: real },
         Act { path: "/cases/{id}/reopen", needs: Some(Role::Approver), run: reopen },
         Act { path: "/cases/{id}/prepare", needs: Some(Role::Approver), run: prepare },
+        Act { path: "/cases/{id}/evidence", needs: Some(Role::Viewer), run: evidence_bundle },
     ],
 };
 
 /// The kind of cases that are about behaviour.
-const BEHAVIOUR: &str = "behaviour";
+pub const BEHAVIOUR: &str = "behaviour";
 /// Findings that are shown in full.
 const FINDINGS_SHOWN: usize = 30;
 /// Standard ids that are shown.
@@ -50,32 +51,55 @@ pub struct Known {
     pub findings: Vec<Finding>,
     /// What the detectors say of it, if it is theirs.
     pub detected: Option<serde_json::Value>,
-    /// The newest proposal, with its plan.
+    /// What was last seen to run on its machine.
+    pub live: Option<serde_json::Value>,
+    /// The newest proposed fix, with its plan.
     pub proposal: Option<(Proposal, Plan)>,
+    /// The newest containment that was prepared, with its plan.
+    pub containment: Option<(Proposal, Plan)>,
 }
+
+type Planned = Option<(Proposal, Plan)>;
 
 /// Reads a case with everything around it.
 pub fn known(ask: &Ask<'_>, id: CaseId) -> Result<Known, Oops> {
-    let newest = ask.hub.db.proposals(&id)?.into_iter().next();
-    let (case, host, findings, plan, detected) = ask.hub.state(|state| {
-        let Some(case) = state.case(&id)? else { return Ok((None, None, Vec::new(), None, None)) };
-        let host = state.host(case.host)?;
+    let proposals = ask.hub.db.proposals(&id)?;
+    let known = ask.hub.state(|state| {
+        let Some(case) = state.case(&id)? else { return Ok(None) };
         let mut findings = Vec::new();
         for finding in case.findings.iter().take(FINDINGS_SHOWN) {
             findings.extend(state.finding(*finding)?);
         }
-        let plan = match &newest {
-            Some(proposal) => state.plan(&proposal.plan)?,
-            None => None,
-        };
         let detected = match case.kind.as_str() {
             BEHAVIOUR => state.get_doc("detected", &case.subject)?,
             _ => None,
         };
-        Ok((Some(case), host, findings, plan, detected))
+        let (proposal, containment) = newest(state, proposals)?;
+        Ok(Some(Known {
+            host: state.host(case.host)?,
+            live: state.get_doc("live", &case.host.to_string())?,
+            case,
+            findings,
+            detected,
+            proposal,
+            containment,
+        }))
     })?;
-    let case = case.ok_or(Oops::NotFound("case"))?;
-    Ok(Known { case, host, findings, detected, proposal: newest.zip(plan) })
+    known.ok_or(Oops::NotFound("case"))
+}
+
+/// The newest fix and the newest containment among the plans that were made for a case.
+fn newest(
+    state: &store::SqliteState,
+    proposals: Vec<Proposal>,
+) -> Result<(Planned, Planned), store::StateError> {
+    let (mut fix, mut containment) = (None, None);
+    for proposal in proposals {
+        let Some(plan) = state.plan(&proposal.plan)? else { continue };
+        let slot = if containing::contains(&plan) { &mut containment } else { &mut fix };
+        slot.get_or_insert((proposal, plan));
+    }
+    Ok((fix, containment))
 }
 
 fn view(ask: &Ask<'_>) -> Result<View, Oops> {
@@ -101,8 +125,9 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
             section { h2 { "How unlike it is" } (deviation(detected)) }
         }
         section { h2 { "Proposed fix" } (proposed(ask, &known)) }
-        section { h2 { "Evidence" } (evidence(&known)) }
+        section { h2 { "Evidence" } (shown_evidence(&known)) }
         section #talk { h2 { "Comments" } (talk(ask, case)?) }
+        section #papers { h2 { "To hand on" } (papers(ask, case)) }
         (aside(ask, case))
     };
     Ok(View::new(plain(&case.title), body))
@@ -116,8 +141,8 @@ fn proposed(ask: &Ask<'_>, known: &Known) -> Markup {
             div.card {
                 h3 { (Foreign(&words::sentence(&plan.purpose))) }
                 (shown::steps(plan))
-                h3 { "What trying it on a copy showed" } (shown::dry_run(proposal))
-                h3 { "What you will notice" } (shown::consequences(proposal))
+                h3 { "What trying it on a copy showed" } (shown::dry_run(plan, proposal))
+                h3 { "What you will notice" } (shown::consequences(plan, proposal))
                 h3 { "The way back" } (shown::undo(plan))
                 h3 { "What the rules say" } (shown::decision(proposal))
                 p.actions {
@@ -141,7 +166,7 @@ fn proposed(ask: &Ask<'_>, known: &Known) -> Markup {
     }
 }
 
-fn evidence(known: &Known) -> Markup {
+fn shown_evidence(known: &Known) -> Markup {
     let missing = known.case.findings.len().saturating_sub(known.findings.len());
     let ids = &known.case.ids;
     html! {
@@ -214,6 +239,21 @@ fn talk(ask: &Ask<'_>, case: &Case) -> Result<Markup, Oops> {
             button.button { "Comment" }
         }))
     })
+}
+
+/// What somebody else may ask for: the evidence, the course of things, drafts of notices.
+fn papers(ask: &Ask<'_>, case: &Case) -> Markup {
+    html! {
+        div.choices {
+            div { (button(ask, &format!("/cases/{}/evidence", case.id), "plain",
+                    "Evidence bundle (zip)"))
+                p.hint { "Everything that is known of it, with a hash of every file and proofs \
+                    from the record." } }
+            div { p { a href={ "/cases/" (case.id) "/timeline" } { "Timeline to print" } }
+                p { a href={ "/cases/" (case.id) "/notices" } { "Drafts of notices" } }
+                p.hint { "Drafts are never sent from here." } }
+        }
+    }
 }
 
 fn aside(ask: &Ask<'_>, case: &Case) -> Markup {
@@ -325,6 +365,17 @@ pub fn change(
     refused.map_or_else(|| ask.note(what), Err)
 }
 
+fn evidence_bundle(ask: &Ask<'_>) -> Result<Next, Oops> {
+    let id: CaseId = ask.id("id", "case")?;
+    let bundle = evidence::of_case(ask.hub, id)?;
+    ask.note(&format!("took the evidence of case {} away", id.short()))?;
+    Ok(Next::Send(File {
+        name: format!("ringfort-case-{}.zip", id.short()),
+        kind: "application/zip",
+        bytes: bundle.zip,
+    }))
+}
+
 fn prepare(ask: &Ask<'_>) -> Result<Next, Oops> {
     let known = known(ask, ask.id("id", "case")?)?;
     let id = begin_preparing(ask, known.case)?;
@@ -345,7 +396,7 @@ pub fn begin_preparing(ask: &Ask<'_>, case: Case) -> Result<u64, Oops> {
             .executor
             .prepare(&case, say)
             .map_err(Oops::from)
-            .and_then(|prepared| super::plan::keep(hub, Some(case.id), &prepared));
+            .and_then(|prepared| super::plan::keep(hub, Some(case.id), &prepared, []));
         match done {
             Ok(_) => End { good: true, text: "The fix is made and was tried.".into(), next },
             Err(error) => End { good: false, text: error.to_string(), next },

@@ -14,7 +14,7 @@ use crate::role::Role;
 pub const PAGE: Page = Page {
     path: "/engineers",
     title: "Engineers' view",
-    nav: Some(10),
+    nav: Some(11),
     sees: Some(Role::Viewer),
     view,
     acts: &[],

@@ -17,7 +17,7 @@ use crate::role::Role;
 
 /// The pages, as `build.rs` lists them.
 pub mod registry {
-    use super::{Act, Ask, Next, Oops, Page, View};
+    use super::{Act, Ask, File, Next, Oops, Page, View};
     include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 }
 
@@ -70,10 +70,22 @@ pub enum Next {
     See(String),
     /// A page that is shown once.
     Show(View),
+    /// A file to keep.
+    Send(File),
     /// Somebody is signed in (the cookie's secret), then another page.
     SignIn(String, String),
     /// Nobody is signed in any more.
     SignOut,
+}
+
+/// A file that a browser keeps and does not show.
+pub struct File {
+    /// Its name; letters, digits, `-` and `.` only.
+    pub name: String,
+    /// Its media type.
+    pub kind: &'static str,
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 /// Who is signed in.

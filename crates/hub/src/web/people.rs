@@ -19,7 +19,7 @@ use crate::{approving, limits};
 pub const PAGE: Page = Page {
     path: "/people",
     title: "People and keys",
-    nav: Some(8),
+    nav: Some(9),
     sees: Some(Role::Viewer),
     view,
     acts: &[

@@ -1,18 +1,22 @@
 //! One plan, exactly: what is approved here is this and nothing else.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
-use spine::{Approval, ApprovalWindow, CaseId, Plan, PlanHash, Verdict};
+use serde_json::Value;
+use spine::limits::BREAK_GLASS_DELAY_MS;
+use spine::{Approval, ApprovalWindow, CaseId, Decision, Plan, PlanHash, Verdict};
 use store::State as _;
 
 use super::{Act, Ask, Next, Oops, Page, View};
 use crate::db::Proposal;
-use crate::executor::{Prepared, Ran, Standing};
+use crate::executor::{Held, Key, Prepared, Ran, Standing, Waits};
 use crate::hub::Hub;
 use crate::jobs::End;
 use crate::look::foreign::{Foreign, plain};
 use crate::look::{parts, plan as shown, words};
 use crate::role::Role;
-use crate::{approving, schedule};
+use crate::{approving, containing, schedule};
 
 /// The page.
 pub const PAGE: Page = Page {
@@ -21,7 +25,10 @@ pub const PAGE: Page = Page {
     nav: None,
     sees: Some(Role::Viewer),
     view,
-    acts: &[Act { path: "/plans/{hash}/approve", needs: Some(Role::Approver), run: approve }],
+    acts: &[
+        Act { path: "/plans/{hash}/approve", needs: Some(Role::Approver), run: approve },
+        Act { path: "/plans/{hash}/withdraw", needs: Some(Role::Viewer), run: withdraw },
+    ],
 };
 
 /// Reads a plan that was made on this page.
@@ -40,11 +47,19 @@ pub fn known(ask: &Ask<'_>) -> Result<(Plan, Proposal, Vec<Approval>), Oops> {
     Ok((plan, proposal, approvals))
 }
 
-/// Keeps a plan that was prepared, with what its dry run showed and what the rules say of it.
-pub fn keep(hub: &Hub, case: Option<CaseId>, prepared: &Prepared) -> Result<PlanHash, Oops> {
+/// Keeps a plan that was prepared, with what its dry run showed, what the rules say of it, and what
+/// else there is to say.
+pub fn keep<'a>(
+    hub: &Hub,
+    case: Option<CaseId>,
+    prepared: &Prepared,
+    more: impl IntoIterator<Item = (&'a str, Value)>,
+) -> Result<PlanHash, Oops> {
     let decision = hub.executor.decide(&prepared.plan, &[]).ok();
     let plan = hub.state(|state| state.put_plan(&prepared.plan))?;
-    let dry_run = serde_json::json!({ "report": prepared.dry_run, "decision": decision });
+    let told = [("report", prepared.dry_run.clone()), ("decision", serde_json::json!(decision))];
+    let told = told.into_iter().chain(more);
+    let dry_run = Value::Object(told.map(|(name, value)| (name.to_owned(), value)).collect());
     hub.db.put_proposal(&Proposal { plan, case, made_ms: hub.clock.now_ms(), dry_run })?;
     Ok(plan)
 }
@@ -60,8 +75,8 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
         p.meta { "Plan " code { (proposal.plan.short()) } ", made "
             (parts::time(plan.created_ms, ask.now_ms)) ", for " code { (Foreign(&plan.root)) } }
         section { h2 { "What would be done" } (shown::steps(&plan)) }
-        section { h2 { "What trying it on a copy showed" } (shown::dry_run(&proposal)) }
-        section { h2 { "What you will notice" } (shown::consequences(&proposal)) }
+        section { h2 { "What trying it showed" } (shown::dry_run(&plan, &proposal)) }
+        section { h2 { "What you will notice" } (shown::consequences(&plan, &proposal)) }
         section { h2 { "The way back" } (shown::undo(&plan)) }
         section { h2 { "What the rules say" } (shown::decision(&proposal)) (signed(ask, &approvals)) }
         section #approve { h2 { "Approve" } (approve_part(ask, &plan, &proposal)?) }
@@ -93,6 +108,9 @@ fn signed(ask: &Ask<'_>, approvals: &[Approval]) -> Markup {
 }
 
 fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Markup, Oops> {
+    if let Some(waits) = ask.hub.waiting().iter().find(|waits| waits.plan == proposal.plan) {
+        return Ok(waiting(ask, waits));
+    }
     if !ask.may(Role::Approver) {
         return Ok(html! { p { "Your role on this page is to look and comment." } });
     }
@@ -108,7 +126,8 @@ fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Marku
                 a href={ "/undo/" (action.id) } { "How to take it back" } }
         });
     }
-    if denied(proposal) {
+    let verdict = verdict(proposal);
+    if verdict == Some(Verdict::Deny) {
         return Ok(html! { p { "No approval lifts what the rules say of this plan." } });
     }
     let keys = approving::own_keys(ask.hub, &ask.viewer()?.user, &standing)?;
@@ -127,13 +146,72 @@ fn approve_part(ask: &Ask<'_>, plan: &Plan, proposal: &Proposal) -> Result<Marku
             p { "Or for the maintenance window that begins " (parts::at(not_before_ms)) ":" }
             (form(window, "Approve for the window")?)
         }
+        @if matches!(verdict, Some(Verdict::NeedsApproval { humans: 2.. })) {
+            (glass(ask, plan, key, &standing)?)
+        }
     })
 }
 
-fn denied(proposal: &Proposal) -> bool {
+/// Breaking the glass: what it is, whom it tells, and the form that begins it.
+fn glass(ask: &Ask<'_>, plan: &Plan, key: &Key, standing: &Standing) -> Result<Markup, Oops> {
+    let mut draft = approving::draft(ask.hub, plan, key, ApprovalWindow::Now, ask.now_ms)?;
+    draft.break_glass = true;
+    let action = format!("/plans/{}/approve", draft.plan);
+    let people: BTreeSet<&str> = standing.keys.iter().map(|key| key.person.as_str()).collect();
+    let delay = words::took(BREAK_GLASS_DELAY_MS);
+    Ok(html! {
+        details #glass { summary { "Nobody else can be reached: break the glass" }
+            p { "You decide alone what two people should decide. It is for when waiting does more \
+                harm than being wrong." }
+            ul.plainly {
+                li { "It begins " (delay) " after people were told, not at once." }
+                li { "Told are " @for (index, person) in people.iter().enumerate() {
+                        @if index > 0 { ", " } (Foreign(person)) }
+                    " and the contacts that the machine itself keeps. Anybody of them can stop it \
+                    until then." }
+                li { "That you did it stays in the record." }
+                li { "It lifts only what two people could lift; no person lifts the other lines." }
+            }
+            (approving::approval_form(ask, &action, &draft, key, "Break the glass")?)
+        }
+    })
+}
+
+/// A plan that waits, and how to call it off.
+fn waiting(ask: &Ask<'_>, waits: &Waits) -> Markup {
+    let path = format!("/plans/{}/withdraw", waits.plan);
+    parts::note(
+        if waits.break_glass { "now" } else { "planned" },
+        if waits.break_glass { "One person broke the glass." } else { "It waits." },
+        html! {
+            p { "It begins by itself at " (parts::at(waits.opens_ms)) ", and not after "
+                (parts::at(waits.closes_ms)) ". The machine itself keeps it; this page need not run." }
+            @if let Some(why) = &waits.last_try {
+                p { "The last start did not come about: " (Foreign(why)) } }
+            (parts::button(ask, &path, "danger", "Call it off"))
+        },
+    )
+}
+
+fn withdraw(ask: &Ask<'_>) -> Result<Next, Oops> {
+    let (_, proposal, _) = known(ask)?;
+    call_off(ask, proposal.plan)?;
+    Ok(Next::See(format!("/plans/{}#approve", proposal.plan)))
+}
+
+/// Lets a plan wait no longer. Like the stop switch it makes less happen, so it takes no signature.
+pub fn call_off(ask: &Ask<'_>, plan: PlanHash) -> Result<String, Oops> {
+    let done = ask.hub.executor.withdraw(plan)?;
+    ask.hub.forget_standing();
+    ask.note(&format!("called plan {} off", plan.short()))?;
+    Ok(done)
+}
+
+/// What the rules said when the plan was made; `None` where they were not asked.
+fn verdict(proposal: &Proposal) -> Option<Verdict> {
     let decision = proposal.dry_run.get("decision").cloned().unwrap_or_default();
-    serde_json::from_value::<spine::Decision>(decision)
-        .is_ok_and(|decision| decision.verdict == Verdict::Deny)
+    let decision = serde_json::from_value::<spine::Decision>(decision).ok()?;
+    Some(decision.verdict)
 }
 
 fn no_key(standing: &Standing) -> Markup {
@@ -157,8 +235,8 @@ fn approve(ask: &Ask<'_>) -> Result<Next, Oops> {
     Ok(Next::See(format!("/jobs/{id}")))
 }
 
-/// Keeps a signature and has the plan carried out if the signatures suffice; returns the number of
-/// the job. What the signature is worth, the executor says.
+/// Keeps a signature and has the plan carried out if the signatures suffice, now or at its time;
+/// returns the number of the job. What the signature is worth, the executor says.
 pub fn hand_in(
     ask: &Ask<'_>,
     plan: Plan,
@@ -169,50 +247,75 @@ pub fn hand_in(
         state.put_approval(approval)?;
         state.approvals_for(&proposal.plan)
     })?;
-    ask.note(&format!("signed plan {}", proposal.plan.short()))?;
-    begin_running(ask, plan, proposal, approvals)
-}
-
-/// Has a plan carried out; returns the number of the job.
-fn begin_running(
-    ask: &Ask<'_>,
-    plan: Plan,
-    proposal: Proposal,
-    approvals: Vec<Approval>,
-) -> Result<u64, Oops> {
+    let how = if approval.break_glass { "broke the glass for" } else { "signed" };
+    ask.note(&format!("{how} plan {}", proposal.plan.short()))?;
     let title = format!("Carrying out: {}", plain(&plan.purpose));
     let user = ask.viewer()?.name.clone();
+    let later = is_ahead(approval, ask.now_ms);
     super::job::begin(ask, title, user, move |hub, say| {
-        let here = format!("/plans/{}", proposal.plan);
-        let good = proposal.case.map_or_else(|| "/records".to_owned(), |id| format!("/cases/{id}"));
-        if approvals.iter().all(|approval| is_ahead(approval, hub.clock.now_ms())) {
-            let text = "Signed. It is carried out when its window opens.".to_owned();
-            return End { good: true, text, next: good };
-        }
-        match hub.executor.carry_out(&plan, &approvals, say) {
-            Ok(Ran::Ended { done: true, message, .. }) => {
-                End { good: true, text: message, next: good }
-            }
-            Ok(Ran::Ended { message, .. }) => {
-                let text = format!("It was not applied: {message}. What was begun was taken back.");
-                End { good: false, text, next: here }
-            }
-            Ok(Ran::NotAllowed(decision)) => {
-                let why = decision.reasons.join(" ");
-                let text = match decision.verdict {
-                    Verdict::NeedsApproval { humans } => {
-                        format!("Signed. It runs once {humans} different people have signed. {why}")
-                    }
-                    _ => format!("Not allowed. {why}"),
-                };
-                End { good: false, text, next: here }
-            }
-            Err(away) => End { good: false, text: away.to_string(), next: here },
+        if later {
+            handed_over(hub, &plan, &proposal, &approvals)
+        } else {
+            carried_out(hub, &plan, &proposal, &approvals, say)
         }
     })
 }
 
-/// Whether an approval is for a window that is not open yet.
+/// Where one goes when it went well.
+fn onward(plan: &Plan, proposal: &Proposal) -> String {
+    match proposal.case {
+        Some(id) if containing::contains(plan) => format!("/cases/{id}/night"),
+        Some(id) => format!("/cases/{id}"),
+        None => "/records".to_owned(),
+    }
+}
+
+fn carried_out(
+    hub: &Hub,
+    plan: &Plan,
+    proposal: &Proposal,
+    approvals: &[Approval],
+    say: &mut dyn FnMut(&str),
+) -> End {
+    let here = format!("/plans/{}", proposal.plan);
+    match hub.executor.carry_out(plan, approvals, say) {
+        Ok(Ran::Ended { done: true, message, .. }) => {
+            End { good: true, text: message, next: onward(plan, proposal) }
+        }
+        Ok(Ran::Ended { message, .. }) => {
+            let text = format!("It was not applied: {message}. What was begun was taken back.");
+            End { good: false, text, next: here }
+        }
+        Ok(Ran::NotAllowed(decision)) => End { good: false, text: missing(&decision), next: here },
+        Err(away) => End { good: false, text: away.to_string(), next: here },
+    }
+}
+
+/// Hands over what is approved for later: the machine keeps it, and starts it by itself.
+fn handed_over(hub: &Hub, plan: &Plan, proposal: &Proposal, approvals: &[Approval]) -> End {
+    let next = format!("/plans/{}#approve", proposal.plan);
+    match hub.executor.hold(plan, approvals) {
+        Ok(Held::Waits { opens_ms }) => {
+            let text = format!("Signed. It begins by itself at {}.", words::time(opens_ms));
+            End { good: true, text, next }
+        }
+        Ok(Held::NotAllowed(decision)) => End { good: false, text: missing(&decision), next },
+        Err(away) => End { good: false, text: away.to_string(), next },
+    }
+}
+
+/// What is missing for a plan to be allowed.
+fn missing(decision: &Decision) -> String {
+    let why = decision.reasons.join(" ");
+    match decision.verdict {
+        Verdict::NeedsApproval { humans } => {
+            format!("Signed. It runs once {humans} different people have signed. {why}")
+        }
+        _ => format!("Not allowed. {why}"),
+    }
+}
+
+/// Whether an approval is for a time that is not there yet.
 fn is_ahead(approval: &Approval, now_ms: i64) -> bool {
     approval.validity_ms().is_some_and(|(start_ms, _)| start_ms > now_ms)
 }

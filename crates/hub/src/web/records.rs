@@ -54,6 +54,8 @@ fn whole(ask: &Ask<'_>, receipts: &[(u64, Receipt)], size: u64) -> Markup {
                 ul.rows { @for action in &changes {
                     li.row { div.row-main {
                         p { @for kind in &action.types { (words::action(kind)) " " } }
+                        @if let Some(end_ms) = action.lapses_ms {
+                            p.row-text { "It ends by itself at " (parts::at(end_ms)) "." } }
                         p.row-meta { (parts::time(action.started_ms, ask.now_ms)) " · "
                             code { (short(&action.id.to_string())) } " · "
                             a href={ "/undo/" (action.id) } { "Undo sheet to print" } }
@@ -97,6 +99,10 @@ fn entry(ask: &Ask<'_>, index: u64, receipt: &Receipt) -> Markup {
                 ReceiptKind::KillSwitch => p {
                     @if receipt.body.get("on") == Some(&Value::Bool(true)) { "pulled: " }
                     @else { "released by " } (Foreign(text("reason"))) (Foreign(text("person"))) },
+                ReceiptKind::Unscheduled => p { (Foreign(text("reason"))) },
+                ReceiptKind::Scheduled => p { @if let Some(opens_ms) =
+                    receipt.body.get("opens_ms").and_then(Value::as_i64) {
+                        "starts at " (parts::at(opens_ms)) } },
                 ReceiptKind::Key => p { (key(receipt)) },
                 _ => {}
             }
@@ -164,6 +170,6 @@ fn undo(ask: &Ask<'_>) -> Result<Next, Oops> {
     let action = actions.iter().find(|action| action.id.to_string() == wanted && action.undoable);
     let action = action.ok_or(Oops::NotFound("action that can be taken back"))?;
     let prepared = ask.hub.executor.prepare_undo(action)?;
-    let plan = super::plan::keep(ask.hub, None, &prepared)?;
+    let plan = super::plan::keep(ask.hub, None, &prepared, [])?;
     Ok(Next::See(format!("/plans/{plan}#approve")))
 }

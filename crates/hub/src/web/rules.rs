@@ -18,7 +18,7 @@ use crate::{approving, limits};
 pub const PAGE: Page = Page {
     path: "/rules",
     title: "Rules",
-    nav: Some(7),
+    nav: Some(8),
     sees: Some(Role::Viewer),
     view,
     acts: &[

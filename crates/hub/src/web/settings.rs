@@ -19,7 +19,7 @@ use crate::{limits, password};
 pub const PAGE: Page = Page {
     path: "/settings",
     title: "Settings",
-    nav: Some(9),
+    nav: Some(10),
     sees: Some(Role::Viewer),
     view,
     acts: &[

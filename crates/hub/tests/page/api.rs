@@ -57,6 +57,7 @@ fn every_answer_has_the_fields_that_its_description_asks_for() {
         let body = match endpoint.path {
             "/cases/{id}/comment" => json!({ "text": "hello" }),
             "/stop" => json!({ "reason": "drill" }),
+            "/cases/{id}/wait" => json!({ "reason": "nobody is there", "hours": 4 }),
             _ => Value::Null,
         };
         let answer = call(&page, &secret, endpoint.method, &format!("/api/v1{concrete}"), &body);

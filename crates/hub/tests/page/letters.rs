@@ -208,7 +208,8 @@ fn what_nobody_takes_up_is_told_again_and_waiting_on_purpose_moves_that() {
     round(&page.hub).unwrap();
     let browser = page.browser(Role::Viewer);
     let id = case("vim", Priority::Immediate).id;
-    assert_eq!(browser.post(&format!("/cases/{id}/wait"), &[]).status, 303);
+    let fields = [("reason", "the practice is closed"), ("hours", "8")];
+    assert_eq!(browser.post(&format!("/cases/{id}/wait"), &fields).status, 303);
     later(&page, 31);
     let told =
         |post: &Post| post.topic.all().iter().filter(|text| text.contains("still waiting")).count();

@@ -2,7 +2,10 @@
 //! made up for the test.
 
 mod api;
+mod evidence;
 mod guard;
 mod letters;
+mod night;
+mod reports;
 mod sign_in;
 mod support;

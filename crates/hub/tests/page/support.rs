@@ -1,21 +1,24 @@
 //! A page with a made-up executor, and a client that speaks to its router.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, header};
 use hub::db::{Session, User, hash_of};
-use hub::executor::{Away, Consent, Done, Executor, Prepared, Ran, Receipts, Say, Standing};
+use hub::executor::{
+    Away, Consent, Contained, Done, Executor, Held, Key, Prepared, Ran, Receipts, Say, Seen,
+    Standing, Suspect, Waits,
+};
 use hub::role::Role;
 use hub::{Hub, HubConfig};
 use serde_json::json;
 use spine::{
-    Approval, Author, Case, CaseState, Clock, Decision, Digest, HostId, Plan, Priority, Rng, Step,
-    Verdict,
+    Approval, Author, Case, CaseState, Clock, Decision, Digest, HostId, Plan, PlanHash, Priority,
+    Rng, Step, Verdict,
 };
 use store::{HostRecord, SqliteState, State as _};
 use tower::ServiceExt as _;
@@ -54,6 +57,29 @@ pub struct Fake {
     pub carried_out: AtomicU32,
     pub approvals: Mutex<Vec<Approval>>,
     pub stopped: Mutex<Option<String>>,
+    /// The keys that it takes.
+    pub keys: Mutex<Vec<Key>>,
+    /// How many people it says that a plan needs; 0: one.
+    pub humans: AtomicU32,
+    /// What was done on its machine.
+    pub done: Mutex<Vec<Done>>,
+    /// What runs on its machine.
+    pub seen: Mutex<Seen>,
+    /// What was looked for last.
+    pub asked: Mutex<(Vec<Suspect>, Vec<IpAddr>)>,
+    /// Steps of a containment that its machine refuses, by their actuator.
+    pub refuses: Mutex<Vec<&'static str>>,
+    /// What waits for a later time.
+    pub waits: Mutex<Vec<Waits>>,
+    /// Its record: the leaves.
+    pub record: Mutex<Vec<String>>,
+    /// Whether it gives out other leaves than the ones that it signed.
+    pub lies: AtomicBool,
+}
+
+/// The key that signs the record of a [`Fake`].
+pub fn signer() -> ledger::Signer {
+    ledger::Signer::from_seed("ringfort/test", &[5; 32]).unwrap()
 }
 
 impl Executor for Fake {
@@ -61,18 +87,20 @@ impl Executor for Fake {
         Ok(Standing {
             version: "0".into(),
             host: HOST,
-            keys: Vec::new(),
+            keys: self.keys.lock().unwrap().clone(),
             stopped: self.stopped.lock().unwrap().is_some(),
             healthy: true,
             autonomy_level: 1,
-            receipts: 0,
-            record_key: "test".into(),
+            receipts: self.record.lock().unwrap().len() as u64,
+            record_key: signer().verifier().to_string(),
         })
     }
     fn decide(&self, plan: &Plan, _: &[Approval]) -> Result<Decision, Away> {
         Ok(Decision {
             plan: plan.hash().unwrap(),
-            verdict: Verdict::NeedsApproval { humans: 1 },
+            verdict: Verdict::NeedsApproval {
+                humans: u8::try_from(self.humans.load(Ordering::SeqCst)).unwrap().max(1),
+            },
             rules: vec![],
             reasons: vec![],
             approvers: vec![],
@@ -80,10 +108,19 @@ impl Executor for Fake {
         })
     }
     fn actions(&self) -> Result<Vec<Done>, Away> {
-        Ok(Vec::new())
+        Ok(self.done.lock().unwrap().clone())
     }
-    fn receipts(&self, _: u64, _: u32) -> Result<Receipts, Away> {
-        Ok(Receipts::default())
+    fn receipts(&self, from: u64, count: u32) -> Result<Receipts, Away> {
+        let leaves = self.record.lock().unwrap();
+        let hashes = leaves.iter().map(|leaf| ledger::leaf_hash(leaf.as_bytes())).collect();
+        let tree = ledger::Tree::over(hashes);
+        let (origin, size, root) = ("ringfort/test".to_owned(), tree.size(), tree.root());
+        let checkpoint = ledger::Checkpoint { origin, size, root }.sign(&signer());
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let lies = self.lies.load(Ordering::SeqCst);
+        let told = |leaf: &String| if lies { leaf.replace("done", "gone") } else { leaf.clone() };
+        let leaves = leaves.iter().skip(from).take(count as usize).map(told).collect();
+        Ok(Receipts { size, checkpoint, leaves })
     }
     fn stop(&self, reason: &str) -> Result<String, Away> {
         *self.stopped.lock().unwrap() = Some(reason.to_owned());
@@ -99,8 +136,63 @@ impl Executor for Fake {
         say("looking");
         Ok(Prepared { plan: plan(), dry_run: json!({ "passed": true, "rollback_verified": true }) })
     }
-    fn prepare_undo(&self, _: &Done) -> Result<Prepared, Away> {
-        Err(Away::Failed("nothing".into()))
+    fn prepare_undo(&self, action: &Done) -> Result<Prepared, Away> {
+        let params = json!({ "action": action.id }).as_object().unwrap().clone();
+        let steps = vec![Step { actuator: "roll_back".into(), params }];
+        Ok(Prepared { plan: Plan { steps, ..plan() }, dry_run: serde_json::Value::Null })
+    }
+    fn hold(&self, plan: &Plan, approvals: &[Approval]) -> Result<Held, Away> {
+        let (opens_ms, closes_ms) = approvals.last().unwrap().validity_ms().unwrap();
+        self.waits.lock().unwrap().push(Waits {
+            plan: plan.hash().unwrap(),
+            purpose: plan.purpose.clone(),
+            opens_ms,
+            closes_ms,
+            break_glass: approvals.iter().any(|approval| approval.break_glass),
+            last_try: None,
+        });
+        Ok(Held::Waits { opens_ms })
+    }
+    fn waiting(&self) -> Result<Vec<Waits>, Away> {
+        Ok(self.waits.lock().unwrap().clone())
+    }
+    fn withdraw(&self, plan: PlanHash) -> Result<String, Away> {
+        let mut waits = self.waits.lock().unwrap();
+        let before = waits.len();
+        waits.retain(|waits| waits.plan != plan);
+        if waits.len() < before {
+            return Ok("it waits no longer".into());
+        }
+        Err(Away::Refused("this plan does not wait".into()))
+    }
+    fn look(&self, suspects: &[Suspect], addresses: &[IpAddr]) -> Result<Seen, Away> {
+        *self.asked.lock().unwrap() = (suspects.to_vec(), addresses.to_vec());
+        Ok(self.seen.lock().unwrap().clone())
+    }
+    fn prepare_containment(
+        &self,
+        case: &Case,
+        purpose: &str,
+        steps: &[Step],
+        say: Say<'_>,
+    ) -> Result<Contained, Away> {
+        say("trying");
+        let refuses = self.refuses.lock().unwrap();
+        let refused = |step: &&Step| refuses.contains(&step.actuator.as_str());
+        let good: Vec<Step> = steps.iter().filter(|step| !refused(step)).cloned().collect();
+        let bad = steps.iter().enumerate().filter(|(_, step)| refused(step));
+        let refused = bad.map(|(index, _)| (index, "it is the gateway".to_owned())).collect();
+        let prepared = (!good.is_empty()).then(|| Prepared {
+            plan: Plan {
+                steps: good,
+                case: Some(case.id),
+                purpose: purpose.to_owned(),
+                host: case.host,
+                ..plan()
+            },
+            dry_run: json!({ "passed": true, "rollback_verified": true, "problems": [] }),
+        });
+        Ok(Contained { prepared, refused })
     }
     fn carry_out(&self, plan: &Plan, approvals: &[Approval], _: Say<'_>) -> Result<Ran, Away> {
         self.carried_out.fetch_add(1, Ordering::SeqCst);
@@ -143,6 +235,37 @@ pub fn case(subject: &str, priority: Priority) -> Case {
     }
 }
 
+/// A case of behaviour, and what the detectors say of it.
+pub fn behaviour(state: &SqliteState, detected: &serde_json::Value) -> Case {
+    let subject = "00112233445566ff";
+    let case = Case {
+        id: Case::identity(HOST, "behaviour", subject).unwrap(),
+        kind: "behaviour".into(),
+        title: "A program from a folder of anybody's on reception-pc".into(),
+        ids: vec!["T1059".into()],
+        ..case(subject, Priority::Immediate)
+    };
+    state.put_case(&case).unwrap();
+    state.put_doc("detected", subject, detected).unwrap();
+    case
+}
+
+/// What was detected: a program, an address, an account.
+pub fn detected() -> serde_json::Value {
+    json!({
+        "spans": [{ "host": "reception-pc", "from_ms": NOW_MS - 3_600_000, "to_ms": NOW_MS }],
+        "timeline": [{ "time_ms": NOW_MS - 60_000, "host": "reception-pc",
+            "text": "program: /tmp/<b>miner" }],
+        "events": [
+            { "class_uid": 1007, "time_ms": NOW_MS - 60_000, "host": "reception-pc", "raw": "{}",
+              "text": "program", "entities": [{ "kind": "file", "name": "/tmp/<b>miner" },
+                { "kind": "user", "name": "ann" }] },
+            { "class_uid": 4001, "time_ms": NOW_MS - 50_000, "host": "reception-pc", "raw": "{}",
+              "text": "destination", "entities": [{ "kind": "address", "name": "203.0.113.9" }] },
+        ],
+    })
+}
+
 /// A page on a folder of its own.
 pub struct Page {
     pub hub: Arc<Hub>,
@@ -177,6 +300,25 @@ impl Page {
             state.put_case(case).unwrap();
         }
         page
+    }
+
+    /// The state that the page reads.
+    pub fn state(&self) -> SqliteState {
+        SqliteState::open(&self.hub.config.state_db).unwrap()
+    }
+
+    /// Waits until the job that an answer leads to has ended.
+    pub fn ended(&self, answer: &Answer) -> hub::jobs::Progress {
+        let path = answer.header("location");
+        let id = path.strip_prefix("/jobs/").unwrap_or_else(|| panic!("{}", answer.text));
+        let job = self.hub.jobs.get(id.parse().unwrap()).unwrap();
+        for _ in 0..2_000 {
+            if job.progress().end.is_some() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        job.progress()
     }
 
     /// A signed-in browser of somebody with this role.
@@ -240,6 +382,7 @@ pub struct Answer {
     pub status: u16,
     pub headers: axum::http::HeaderMap,
     pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -304,7 +447,8 @@ pub fn send(hub: &Arc<Hub>, mut request: Request<Body>) -> Answer {
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes: bytes.to_vec(),
         }
     })
 }

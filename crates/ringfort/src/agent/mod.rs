@@ -8,7 +8,7 @@
 //! | `models/` | models on this machine: found, vetted, cases |
 //! | `scan.rs`, `advisories.rs`, `cases.rs` | from what was read to what a person should look at |
 //! | `session.rs` | one scan end to end: refresh, scan, cases, state |
-//! | `patching.rs` | from cases to a plan that was tried |
+//! | `patching.rs`, `containing.rs` | from cases to a plan that was tried |
 //! | `executor.rs` | asking the executor for looks |
 //! | `events.rs` | what changes here, as events in the event log |
 //! | `join.rs`, `join_hub.rs` | joining a hub, and what the hub's machine does for it |
@@ -18,6 +18,7 @@ pub mod advisories;
 pub mod cases;
 pub mod changelogs;
 pub mod confine;
+pub mod containing;
 pub mod detecting;
 pub mod events;
 pub mod executor;

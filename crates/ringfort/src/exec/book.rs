@@ -12,8 +12,8 @@ use ledger::{Ledger, Signer};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use spine::{
-    ActionId, ActionState, Clock, HostId, IntentBody, OutcomeBody, PlanHash, Receipt, ReceiptId,
-    ReceiptKind, Rng,
+    ActionId, ActionState, Clock, EffectClass, HostId, IntentBody, OutcomeBody, PlanHash, Receipt,
+    ReceiptId, ReceiptKind, Rng,
 };
 
 use crate::failure::{Failure, OrHint as _};
@@ -258,7 +258,8 @@ impl Book {
             started_ms: action.started_ms,
             undoable: !action.taken_back
                 && action.state == Some(ActionState::Done)
-                && action.body.class == spine::EffectClass::Change,
+                && matches!(action.body.class, EffectClass::Change | EffectClass::Contain),
+            lapses_ms: action.body.lapses_ms,
         };
         self.counted.actions.iter().rev().map(summary).collect()
     }
@@ -283,6 +284,13 @@ fn note_action(actions: &mut BTreeMap<ActionId, Summary>, receipt: &Receipt) {
             }
             if let Some(action) = body.took_back.and_then(|other| actions.get_mut(&other)) {
                 action.taken_back = body.state == ActionState::Done;
+            }
+        }
+        // What remains of a containment that lapsed can still be taken back by hand.
+        ReceiptKind::LeaseLapsed => {
+            let whole = receipt.body.get("remains").and_then(Value::as_array);
+            if let Some(action) = actions.get_mut(&id).filter(|_| whole.is_none_or(Vec::is_empty)) {
+                action.taken_back = true;
             }
         }
         _ => {}
@@ -321,7 +329,7 @@ impl Record for Recorder<'_> {
     ) -> Result<(), RecordError> {
         let mut book = self.0.lock();
         // The kill switch may have been pulled between the decision and now.
-        if book.history().kill_switch() && body.class != spine::EffectClass::RollBack {
+        if book.history().kill_switch() && body.class != EffectClass::RollBack {
             return Err(RecordError("the kill switch is pulled".into()));
         }
         book.write(ReceiptKind::Intent, Some(*plan), Some(*action), body).map_err(RecordError)

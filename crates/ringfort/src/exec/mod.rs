@@ -13,6 +13,7 @@
 //! | `keyring.rs` | the keys that may approve |
 //! | `fleet.rs`, `peers.rs` | root's word for a hub; the records of other machines |
 //! | `site.rs` | the site's own policy, and what of ringfort itself no plan may touch |
+//! | `look.rs` | what runs here, for whoever plans a containment |
 //! | `windows.rs` | plans that were approved for later, and start by themselves |
 //!
 //! What is said over the socket is in [`protocol`], its other end is [`client`], notices that wait
@@ -48,6 +49,7 @@ pub mod book;
 pub mod evidence;
 mod fleet;
 pub mod keyring;
+mod look;
 mod peers;
 pub mod server;
 mod site;
@@ -175,6 +177,7 @@ impl Executor {
             Request::Hold { plan, approvals } => self.hold(&plan, &approvals, peer),
             Request::Waiting => self.waiting_plans(),
             Request::Withdraw { plan } => self.withdraw(plan, peer),
+            Request::Look { suspects, addresses } => look::look(&suspects, &addresses),
             Request::Feeds { feeds } => self.record_feeds(&feeds, peer),
             Request::DryRun { plan } => self.dry_run_result(plan),
             Request::Actions => Reply::Actions { actions: self.book.lock().actions() },

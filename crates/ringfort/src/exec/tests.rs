@@ -17,6 +17,7 @@ use super::{Executor, Peer};
 use crate::keys::{self, Signer};
 use crate::rim::OsRng;
 
+mod contain;
 mod fleet;
 
 const ROOT: Peer = Peer { uid: 0 };

@@ -236,6 +236,7 @@ impl Executor {
             root: held.plan.root.clone(),
             opens_ms: held.opens_ms,
             closes_ms: held.closes_ms,
+            break_glass: held.approvals.iter().any(|approval| approval.break_glass),
             last_try: held.again.as_ref().map(|(_, why)| why.clone()),
         };
         Reply::Waiting { plans: lock(&self.waiting).plans.iter().map(plan).collect() }

@@ -102,8 +102,79 @@ fn machine(host: HostId, name: &str, os: &str, unknown: &[&str]) -> HostRecord {
     }
 }
 
+/// A program that somebody left in a folder of anybody's, and that runs: harmless, the test's own.
+struct Stage {
+    dir: tempfile::TempDir,
+    process: std::process::Child,
+}
+
+impl Stage {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("helper");
+        std::fs::copy("/bin/sleep", &program).unwrap();
+        let process = Command::new(&program).arg("900").spawn().unwrap();
+        Self { dir, process }
+    }
+
+    fn program(&self) -> PathBuf {
+        self.dir.path().join("helper")
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A case of behaviour about that program, as the watcher writes it down.
+fn shut_in(state: &SqliteState, host: HostId, stage: &Stage) -> Case {
+    let subject = "0123456789abcdef";
+    let (now, program) = (now_ms(), stage.program().display().to_string());
+    let event = |class_uid: u32, text: &str, entities: Value| {
+        json!({ "class_uid": class_uid, "time_ms": now - 240_000, "host": "reception",
+            "source": "auditd", "kind": "rule", "text": text, "bits": 14.5, "counts": "never before",
+            "raw": json!({ "exe": program }).to_string(), "entities": entities })
+    };
+    let file = json!([{ "kind": "file", "name": program }, { "kind": "user", "name": "ann" }]);
+    let detected = json!({
+        "id": subject, "score": 41.0,
+        "spans": [{ "host": "reception", "from_ms": now - 3_600_000, "to_ms": now }],
+        "timeline": [
+            { "time_ms": now - 240_000, "host": "reception", "text": format!("program: {program}") },
+            { "time_ms": now - 180_000, "host": "reception", "text": "user: ann" },
+        ],
+        "events": [event(1_007, "A program from a temporary folder", file)],
+    });
+    state.put_doc("detected", subject, &detected).unwrap();
+    let case = Case {
+        id: Case::identity(host, "behaviour", subject).unwrap(),
+        kind: "behaviour".into(),
+        subject: subject.into(),
+        ids: vec!["T1059".into()],
+        created_ms: now - 120_000,
+        ..case(
+            host,
+            subject,
+            "A program from a temporary folder on reception",
+            &[
+                "1 thing was new or rare on reception.",
+                "An ordinary host-hour looks like this once in 23000.",
+            ],
+            Priority::Immediate,
+        )
+    };
+    state.put_case(&case).unwrap();
+    let budget = json!({ "days": 12, "shown": 9, "precision": 0.5,
+        "withheld": { "cap": 4, "false_discoveries": 1, "not_rare_enough": 31 } });
+    state.put_doc("behaviour", "reception", &json!({ "budget": budget })).unwrap();
+    case
+}
+
 /// What a clinic's page shows on an ordinary morning, and what an attacker adds to it.
-fn fill(scene: &Scene) -> Value {
+fn fill(scene: &Scene, stage: &Stage) -> Value {
     let agent = scene.data.path().join("agent");
     std::fs::create_dir_all(&agent).unwrap();
     let state = SqliteState::open(&agent.join("state.db")).unwrap();
@@ -144,8 +215,22 @@ fn fill(scene: &Scene) -> Value {
     let db = Db::open(&scene.data.path().join("hub/hub.db")).unwrap();
     let made_ms = now_ms();
     db.put_proposal(&Proposal { plan: hash, case: Some(main.id), made_ms, dry_run }).unwrap();
+    // A plan that two people must sign, by what the rules said when it was made.
+    let needs_two = scene.plan(2);
+    let glass = state.put_plan(&needs_two).unwrap();
+    let decision = json!({ "plan": glass, "verdict": "needs_approval", "humans": 2,
+        "rules": ["RL06"], "reasons": ["This cannot be taken back: two people must approve."],
+        "approvers": [], "decided_ms": made_ms });
+    let dry_run = json!({ "report": { "passed": true, "problems": [] }, "decision": decision });
+    db.put_proposal(&Proposal { plan: glass, case: Some(main.id), made_ms: 1, dry_run }).unwrap();
+    let mut fixed =
+        case(host, "curl", "curl has a pending security fix", &[], Priority::OutOfCycle);
+    (fixed.state, fixed.created_ms) = (CaseState::Fixed, now_ms() - 7_800_000);
+    state.put_case(&fixed).unwrap();
+    let shut = shut_in(&state, host, stage);
     let hostile = fill_hostile(&state);
     json!({
+        "glass_plan": glass, "shut_case": shut.id, "month": "2026-01",
         "case": main.id, "plan": hash, "machine": host,
         "hostile_case": hostile.0, "hostile_machine": hostile.1,
         "hostile_cases": hostile.2, "hostile_packages": hostile.3, "hostile_machines": hostile.4,
@@ -217,7 +302,8 @@ fn a_browser_finds_its_way_and_nothing_hostile_runs() {
         return;
     }
     let mut scene = Scene::start();
-    let told = fill(&scene);
+    let stage = Stage::start();
+    let told = fill(&scene, &stage);
     let link = scene.start_page();
     let shots = std::env::var_os("RINGFORT_TEST_SHOTS")
         .map_or_else(|| scene.data.path().join("shots"), PathBuf::from);
@@ -243,6 +329,7 @@ fn a_browser_finds_its_way_and_nothing_hostile_runs() {
     assert!(report["bytes_first_load"].as_u64().unwrap() <= 150 << 10);
     assert!(report["hostile_shown"].as_u64().unwrap() >= 500);
     assert!(!scene.victim().exists(), "what was approved was done");
+    assert!(stage.program().exists(), "what was contained was let go");
     let verified = command(scene.data.path(), &["verify", "--json"]).output().unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }

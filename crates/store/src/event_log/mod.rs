@@ -7,6 +7,7 @@
 //! | `row` | an event whose fields are still text |
 //! | `batch` | one append as one frame |
 //! | `sealed` | a segment as a Parquet file |
+//! | `export` | chosen events as such a file, for people outside |
 //! | `recover` | what opening does with what a crash left |
 //! | `maintain` | closing, sealing, retention |
 //! | `scan` | reading, by the log itself or by [`EventReader`] beside it |
@@ -24,6 +25,7 @@
 //! are there, and the sealed one counts once its checksum was found right.
 
 mod batch;
+mod export;
 mod group;
 mod maintain;
 mod names;
@@ -54,6 +56,7 @@ use crate::limits;
 use batch::Prepared;
 use names::{SealedName, frames_name};
 
+pub use export::parquet_of;
 pub use group::GroupCommit;
 pub use scan::{EventReader, ScanReport};
 pub use types::{EventFilter, EventLogConfig, EventLogStats, Notice, StoredEvent};

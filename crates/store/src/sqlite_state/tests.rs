@@ -281,8 +281,10 @@ fn small_documents_are_kept_by_kind_and_key() {
     assert_eq!(keys, ["a", "b"]);
     assert!(state.delete_doc("listeners", "a").unwrap());
     assert!(!state.delete_doc("listeners", "a").unwrap());
-    // Numbers that JSON readers disagree on have no canonical form.
-    assert!(matches!(state.put_doc("listeners", "x", &json!(0.5)), Err(StateError::Canonical(_))));
+    // Nothing is a hash of such a document, so a score may stand in it.
+    state.put_doc("detected", "x", &json!({ "score": 31.25, "p": 1.4e-5 })).unwrap();
+    let kept = state.get_doc("detected", "x").unwrap().unwrap();
+    assert_eq!(kept, json!({ "score": 31.25, "p": 1.4e-5 }));
 }
 
 #[test]

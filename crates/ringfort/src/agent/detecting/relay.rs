@@ -146,10 +146,15 @@ pub fn take_in(data_dir: &Path, state: &SqliteState, host: HostId, now_ms: i64) 
         let Some(case) = read.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else {
             continue;
         };
-        if keep(state, host, &case, now_ms).is_ok() {
-            taken += 1;
-            // What stays is taken in again, to the same effect.
-            let _ = std::fs::remove_file(&path);
+        match keep(state, host, &case, now_ms) {
+            Ok(()) => {
+                taken += 1;
+                // What stays is taken in again, to the same effect.
+                let _ = std::fs::remove_file(&path);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a detected case cannot be kept; it is tried again")
+            }
         }
     }
     taken
@@ -255,12 +260,13 @@ mod tests {
         let event = |n: usize| {
             json!({
                 "time_ms": 5, "kind": "rule", "text": format!("Passwords are read {n} (ab-{n})"),
-                "counts": "this host is new here", "source": "evtx", "techniques": ["T1003"],
+                "bits": 14.5, "counts": "this host is new here", "source": "evtx", "techniques": ["T1003"],
                 "raw": "{}",
             })
         };
         json!({
             "id": "00112233445566ff", "techniques": ["T1003"], "explanation": ["Why."],
+            "score": 31.25, "p_value": 1.4e-5,
             "spans": [{"host": "desk"}], "events": (0..events).map(event).collect::<Vec<_>>(),
         })
     }
