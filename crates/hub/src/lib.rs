@@ -5,7 +5,8 @@
 //! | [`web`] | the pages, one file each |
 //! | [`look`] | the frame, the parts and the words of pages; text from outside made inert |
 //! | [`gate`] | the one gate before every page: sessions, roles, forms, rate limits, headers |
-//! | [`server`], [`tls`] | connections, and which path leads where |
+//! | [`listen`], [`tls`] | connections: how many, how long, with TLS or without |
+//! | [`server`] | which path leads where |
 //! | [`api`], [`metrics`] | the same actions for programs |
 //! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
 //! | [`record`] | the record read over, and checked without believing who sent it |
@@ -40,6 +41,7 @@ pub mod guard;
 pub mod hub;
 pub mod jobs;
 pub mod limits;
+pub mod listen;
 pub mod look;
 pub mod machines;
 pub mod messages;

@@ -1,0 +1,98 @@
+//! Joining with a pasted token, reporting, being removed, joining again, leaving.
+
+use store::{CaseFilter, EventFilter, EventReader, SqliteState, State as _};
+
+use super::inside::{Visitor, until};
+use super::net::{Ground, Machine};
+use super::seen::{at_home, at_hub, is_whole, joined, machines};
+use super::support::text;
+
+/// A security notice of Debian's about a package that the root has, as the tracker's list has it.
+const NOTICE: &str = "[27 Feb 2026] DSA-9001-1 rsync - security update\n\t{CVE-2026-90001}\n\
+                      \t[bookworm] - rsync 9.9-1\n";
+
+/// The titles of the cases that the hub has of a machine.
+fn cases(hub: &Machine, host: spine::HostId) -> Vec<String> {
+    let state = SqliteState::open(&hub.written("var/lib/ringfort/agent/state.db")).unwrap();
+    let filter = CaseFilter { host: Some(host), ..CaseFilter::default() };
+    state.cases(&filter).unwrap().into_iter().map(|case| case.title).collect()
+}
+
+/// Whether the hub has an event of this machine that says this.
+fn is_told(hub: &Machine, host: spine::HostId, what: &str) -> bool {
+    let dir = hub.written("var/lib/ringfort/hub/events");
+    let reader = EventReader::new(std::sync::Arc::new(durable::StdFiles), &dir);
+    let filter = EventFilter { host: Some(host), ..EventFilter::default() };
+    let mut found = false;
+    reader
+        .scan(&filter, &mut |stored| {
+            found |= stored.event.ocsf["message"].as_str().is_some_and(|said| said.contains(what));
+            std::ops::ControlFlow::Continue(())
+        })
+        .is_ok()
+        && found
+}
+
+#[test]
+fn a_machine_joins_with_a_pasted_token_reports_is_removed_joins_again_and_leaves() {
+    let Some(ground) = Ground::new() else { return };
+    std::fs::create_dir_all(ground.root().join("srv/feeds/DSA")).unwrap();
+    std::fs::write(ground.root().join("srv/feeds/DSA/list"), NOTICE).unwrap();
+    let mut hub = Machine::hub(&ground);
+    let mut ward = Machine::beside(&hub, 1);
+    ward.at.does(&["ringfort", "feeds", "sync", "--from", "/srv/feeds"]);
+    hub.up(&["--no-logs"]);
+    ward.up(&["--no-page", "--no-logs"]);
+    hub.prints("sign in once, within half an hour: ");
+    ward.prints("open cases");
+    let status = ward.at.does(&["ringfort", "agent", "status"]);
+    assert!(status.contains("reports to no hub"), "{status}");
+
+    let visitor = Visitor::new(hub.at);
+    let token = visitor.token("/machines/token");
+    ward.joins(&token);
+    let host = joined(&hub, "ward-1").host;
+    let again = ward.at.says(&["ringfort", "agent", "join", "--again"], &format!("{token}\n"));
+    assert_eq!(again.status.code(), Some(3), "a token works once: {}", text(&again));
+    let turned_away = visitor.sees("/machines?show=refused");
+    assert!(turned_away.contains("A token was used twice"), "{turned_away}");
+
+    // What was found before it joined is told without waiting for the next scan.
+    let found = until("the case is at the hub", 120, || {
+        cases(&hub, host).into_iter().find(|title| title.contains("rsync"))
+    });
+    println!("found on the ward, seen at the hub: {found}");
+    let page = visitor.sees(&format!("/machines/{host}"));
+    assert!(page.contains("ward-1") && page.contains("rsync"), "{page}");
+    ward.at.does(&["dpkg", "--remove", "rsync"]);
+    until("the change is at the hub", 240, || {
+        is_told(&hub, host, "rsync:amd64").then_some(())?;
+        (at_hub(&hub, host) == at_home(&ward)).then_some(())
+    });
+    assert!(is_whole(&at_hub(&hub, host)));
+
+    // Removed: it is told at once, and nothing more is taken.
+    assert_eq!(visitor.presses(&format!("/machines/{host}/remove")).status, 303);
+    until("the ward knows that it was removed", 60, || {
+        let status = ward.at.does(&["ringfort", "agent", "status"]);
+        status.contains("takes nothing any more").then_some(())
+    });
+    let before = at_hub(&hub, host).len();
+    ward.at.does(&["dpkg", "--purge", "rsync"]);
+    std::thread::sleep(std::time::Duration::from_secs(20));
+    assert_eq!(at_hub(&hub, host).len(), before);
+
+    // Again with a token for it alone, and then it leaves by itself.
+    ward.joins(&visitor.token(&format!("/machines/{host}/token")));
+    until("it reports again", 120, || {
+        (at_hub(&hub, host) == at_home(&ward)).then_some(())
+    });
+    let left = ward.at.does(&["ringfort", "agent", "leave"]);
+    assert!(left.contains("forgot it"), "{left}");
+    let known = machines(&hub).machine(host).unwrap().unwrap();
+    assert!(known.removed_ms.is_some());
+    let status = ward.at.does(&["ringfort", "agent", "status"]);
+    assert!(status.contains("reports to no hub"), "{status}");
+    let verified = hub.at.says(&["ringfort", "verify"], "");
+    assert!(verified.status.success(), "{}", text(&verified));
+}
