@@ -4,5 +4,6 @@
 mod api;
 mod guard;
 mod letters;
+mod servers;
 mod sign_in;
 mod support;

@@ -52,7 +52,7 @@ fn leave(machine: &Machine, round: u32) {
     let facts = json!({
         "listeners": listeners, "in_use": {}, "processes": 1, "closed": 0, "unknown": [],
     });
-    let path = machine.written("var/lib/ringfort/agent/live.json");
+    let path = machine.file("var/lib/ringfort/agent/live.json");
     let partial = path.with_extension("partial");
     std::fs::write(&partial, facts.to_string()).unwrap();
     chown(&partial, Some(AGENT), Some(AGENT)).unwrap();
@@ -67,7 +67,7 @@ fn files_bytes(dir: &std::path::Path) -> u64 {
 /// The bytes that these events take once they are sealed, from a copy of the spool.
 fn sealed_bytes(machine: &Machine) -> u64 {
     let (from, copy) = (
-        machine.written("var/lib/ringfort/agent/events"),
+        machine.file("var/lib/ringfort/agent/events"),
         tempfile::tempdir().unwrap(),
     );
     for entry in std::fs::read_dir(from).unwrap() {

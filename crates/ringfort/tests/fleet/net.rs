@@ -89,7 +89,6 @@ impl Ground {
 /// One machine.
 pub struct Machine {
     pub at: Inside,
-    pub address: String,
     place: PathBuf,
     holder: Child,
     up: Option<Child>,
@@ -107,7 +106,7 @@ impl Drop for Machine {
 }
 
 impl Machine {
-    fn new(ground: &Arc<Ground>, name: &str, address: String) -> Self {
+    fn new(ground: &Arc<Ground>, name: &str) -> Self {
         let place = ground.place(name);
         std::fs::create_dir(&place).unwrap();
         let mut holder = Command::new("setpriv")
@@ -128,12 +127,12 @@ impl Machine {
         let children = std::fs::read_to_string(children).unwrap();
         let at = Inside { pid: children.trim().parse().unwrap() };
         at.net(&["ip", "link", "set", "lo", "up"]);
-        Self { at, address, place, holder, up: None, ground: Arc::clone(ground) }
+        Self { at, place, holder, up: None, ground: Arc::clone(ground) }
     }
 
     /// The hub's machine, with a bridge for the cables of the others.
     pub fn hub(ground: &Arc<Ground>) -> Self {
-        let hub = Self::new(ground, "hub", "10.99.0.1".into());
+        let hub = Self::new(ground, "hub");
         for line in [
             "ip link add bridge type bridge",
             "ip addr add 10.99.0.1/24 dev bridge",
@@ -149,14 +148,13 @@ impl Machine {
 
     /// Another machine, whose cable is in the hub's bridge.
     pub fn beside(hub: &Self, number: u8) -> Self {
-        let machine =
-            Self::new(&hub.ground, &format!("ward-{number}"), format!("10.99.0.{}", 10 + number));
+        let machine = Self::new(&hub.ground, &format!("ward-{number}"));
         let (port, pid) = (format!("port{number}"), machine.at.pid.to_string());
         hub.at.net(&[
             "ip", "link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &pid,
         ]);
         hub.at.net(&["ip", "link", "set", &port, "master", "bridge", "up"]);
-        let address = format!("{}/24", machine.address);
+        let address = format!("10.99.0.{}/24", 10 + number);
         machine.at.net(&["ip", "addr", "add", &address, "dev", "eth0"]);
         machine.cable("up");
         machine
@@ -167,14 +165,9 @@ impl Machine {
         self.at.net(&["ip", "link", "set", "eth0", state]);
     }
 
-    /// A file of the machine, as this machine sees it.
+    /// A file of the machine, by the way through its own mounts.
     pub fn file(&self, path: &str) -> PathBuf {
         Path::new("/proc").join(self.at.pid.to_string()).join("root").join(path)
-    }
-
-    /// A file that the machine wrote, below its own layer.
-    pub fn written(&self, path: &str) -> PathBuf {
-        self.place.join("upper").join(path)
     }
 
     /// Starts `ringfort up`. What it prints is kept in a file.
@@ -191,14 +184,9 @@ impl Machine {
         self.place.join("up.log")
     }
 
-    /// What `ringfort up` printed.
-    pub fn printed(&self) -> String {
-        std::fs::read_to_string(self.log()).unwrap_or_default()
-    }
-
     /// Waits until `ringfort up` printed something.
     pub fn prints(&mut self, what: &str) {
-        let (up, log) = (self.up.as_mut().unwrap(), self.place.join("up.log"));
+        let (log, up) = (self.log(), self.up.as_mut().unwrap());
         until(what, 120, || {
             let printed = std::fs::read_to_string(&log).unwrap_or_default();
             if let Some(status) = up.try_wait().unwrap() {

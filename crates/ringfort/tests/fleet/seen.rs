@@ -17,7 +17,7 @@ const DATA: &str = "var/lib/ringfort";
 
 /// The machines that the hub knows.
 pub fn machines(hub: &Machine) -> MachinesDb {
-    MachinesDb::open(&hub.written(DATA).join("hub/machines.db")).unwrap()
+    MachinesDb::open(&hub.file(DATA).join("hub/machines.db")).unwrap()
 }
 
 /// Waits until the hub has heard of a machine, which may not have joined yet.
@@ -34,14 +34,14 @@ pub type Numbered = BTreeMap<u64, EventId>;
 /// The events that the hub has of a machine.
 pub fn at_hub(hub: &Machine, host: HostId) -> Numbered {
     let filter = EventFilter { host: Some(host), ..EventFilter::default() };
-    read(&hub.written(DATA).join("hub/events"), &filter, |stored| {
+    read(&hub.file(DATA).join("hub/events"), &filter, |stored| {
         stored.event.ocsf.get("metadata")?.get("sequence")?.as_u64()
     })
 }
 
 /// The events that a machine wrote down itself.
 pub fn at_home(machine: &Machine) -> Numbered {
-    let dir = machine.written(DATA).join("agent/events");
+    let dir = machine.file(DATA).join("agent/events");
     read(&dir, &EventFilter::default(), |stored| Some(stored.seq))
 }
 

@@ -165,10 +165,12 @@ impl Visitor {
 pub fn until<T>(what: &str, within_s: u64, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
+        let looked = Instant::now();
         if let Some(found) = look() {
             return found;
         }
         assert!(begun.elapsed().as_secs() < within_s, "not within {within_s} s: {what}");
-        std::thread::sleep(Duration::from_millis(250));
+        // A look that takes long is not taken often.
+        std::thread::sleep(looked.elapsed().max(Duration::from_millis(250)));
     }
 }
