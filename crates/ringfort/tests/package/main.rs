@@ -219,6 +219,9 @@ fn it_is_installed_joins_is_upgraded_removed_and_purged_and_leaves_nothing_behin
         let page = until("the page answers", 60, || ask(machine.at, "GET", "/", "", ""));
         assert_eq!(page.status, 303, "it asks to sign in: {}", page.head);
         assert!(machine.root.join(STATE).join("agent/live.json").is_file(), "what runs was seen");
+        let journal = machine.at.does(&["journalctl", "--no-pager", "-u", "ringfort-*"]);
+        assert!(journal.contains("the page: http"), "{journal}");
+        assert!(!journal.contains("/link/"), "a link to sign in is not for the journal: {journal}");
     }
 
     // Joined, with a token from the page of one, pasted on the other.
