@@ -398,7 +398,7 @@ impl State for SqliteState {
     fn put_doc(&self, kind: &str, key: &str, value: &Value) -> Result<(), StateError> {
         self.write(
             "INSERT OR REPLACE INTO documents (kind, key, document) VALUES (?1, ?2, ?3)",
-            params![kind, key, document(value)?],
+            params![kind, key, text_of(value)?],
         )?;
         Ok(())
     }
@@ -440,7 +440,15 @@ pub(crate) fn parse<T: DeserializeOwned>(
 
 /// The canonical JSON of a document, within the limit.
 fn document<T: Serialize>(value: &T) -> Result<String, StateError> {
-    let bytes = canonical_json(value)?;
+    bounded(canonical_json(value)?)
+}
+
+/// JSON that nobody signs or hashes: it may hold fractions, which the canonical form refuses.
+fn text_of(value: &Value) -> Result<String, StateError> {
+    bounded(value.to_string().into_bytes())
+}
+
+fn bounded(bytes: Vec<u8>) -> Result<String, StateError> {
     let limit = limits::DOCUMENT_BYTES_MAX;
     if bytes.len() > limit {
         return Err(CanonicalError::TooLarge { bytes: bytes.len(), limit }.into());

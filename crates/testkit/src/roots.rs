@@ -40,7 +40,9 @@ impl Root {
 
     /// The root of this name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Mini, Self::Booted, Self::Server, Self::Large].into_iter().find(|root| root.name() == name)
+        [Self::Mini, Self::Booted, Self::Server, Self::Large]
+            .into_iter()
+            .find(|root| root.name() == name)
     }
 
     /// The name, which is the archive's without `.tar`.

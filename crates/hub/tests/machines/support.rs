@@ -13,9 +13,7 @@ use hub::machines::token::JoinToken;
 use hub::machines::wire::{Answer, Ask, Hello, Join, head_text, record_key_name};
 use ledger::{Checkpoint, Range, Signer};
 use serde_json::{Map, json};
-use spine::{
-    Clock, Digest, Event, EventClass, EventId, HostId, Receipt, ReceiptId, ReceiptKind,
-};
+use spine::{Clock, Digest, Event, EventClass, EventId, HostId, Receipt, ReceiptId, ReceiptKind};
 use testkit::{ManualClock, SeededRng};
 
 use super::site::{self, Site};

@@ -66,10 +66,8 @@ fn files_bytes(dir: &std::path::Path) -> u64 {
 
 /// The bytes that these events take once they are sealed, from a copy of the spool.
 fn sealed_bytes(machine: &Machine) -> u64 {
-    let (from, copy) = (
-        machine.file("var/lib/ringfort/agent/events"),
-        tempfile::tempdir().unwrap(),
-    );
+    let (from, copy) =
+        (machine.file("var/lib/ringfort/agent/events"), tempfile::tempdir().unwrap());
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();

@@ -1,5 +1,7 @@
 //! Joining with a pasted token, reporting, being removed, joining again, leaving.
 
+use std::io::Write as _;
+
 use store::{CaseFilter, EventFilter, EventReader, SqliteState, State as _};
 
 use super::inside::{Visitor, until};
@@ -7,9 +9,26 @@ use super::net::{Ground, Machine};
 use super::seen::{at_home, at_hub, is_whole, joined, machines};
 use super::support::text;
 
-/// A security notice of Debian's about a package that the root has, as the tracker's list has it.
-const NOTICE: &str = "[27 Feb 2026] DSA-9001-1 rsync - security update\n\t{CVE-2026-90001}\n\
-                      \t[bookworm] - rsync 9.9-1\n";
+/// A rule that a line of the log fits, and the line.
+const RULE: &str = "
+title: A door that nobody should open
+id: 6f3a1f0e-0000-4000-8000-00000000000a
+logsource: {product: linux, service: sshd}
+detection:
+    words: ['opened the hidden door']
+    condition: words
+level: critical
+tags: [attack.t1098]
+";
+const LINE: &str = "somebody opened the hidden door";
+
+/// Writes a line into the log of a machine.
+fn log(machine: &Machine, what: &str) {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+    let path = machine.file("var/log/auth.log");
+    let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+    writeln!(file, "{now} ward-1 sshd[7]: {what}").unwrap();
+}
 
 /// The titles of the cases that the hub has of a machine.
 fn cases(hub: &Machine, host: spine::HostId) -> Vec<String> {
@@ -36,13 +55,14 @@ fn is_told(hub: &Machine, host: spine::HostId, what: &str) -> bool {
 #[test]
 fn a_machine_joins_with_a_pasted_token_reports_is_removed_joins_again_and_leaves() {
     let Some(ground) = Ground::new() else { return };
-    std::fs::create_dir_all(ground.root().join("srv/feeds/DSA")).unwrap();
-    std::fs::write(ground.root().join("srv/feeds/DSA/list"), NOTICE).unwrap();
+    std::fs::create_dir_all(ground.root().join("srv/feeds/rules")).unwrap();
+    std::fs::write(ground.root().join("srv/feeds/rules/door.yml"), RULE).unwrap();
     let mut hub = Machine::hub(&ground);
     let mut ward = Machine::beside(&hub, 1);
     ward.at.does(&["ringfort", "feeds", "sync", "--from", "/srv/feeds"]);
     hub.up(&["--no-logs"]);
-    ward.up(&["--no-page", "--no-logs"]);
+    log(&ward, "Connection closed by 192.0.2.1 port 22");
+    ward.up(&["--no-page"]);
     hub.prints("sign in once, within half an hour: ");
     ward.prints("open cases");
     let status = ward.at.does(&["ringfort", "agent", "status"]);
@@ -58,15 +78,20 @@ fn a_machine_joins_with_a_pasted_token_reports_is_removed_joins_again_and_leaves
     assert!(turned_away.contains("A token was used twice"), "{turned_away}");
 
     // What was found before it joined is told without waiting for the next scan.
+    until("the ward's packages are at the hub", 60, || {
+        let state = SqliteState::open(&hub.file("var/lib/ringfort/agent/state.db")).unwrap();
+        state.inventory(host).unwrap().filter(|inventory| inventory.packages.len() > 50)
+    });
+    log(&ward, LINE);
     let found = until("the case is at the hub", 120, || {
-        cases(&hub, host).into_iter().find(|title| title.contains("rsync"))
+        cases(&hub, host).into_iter().find(|title| title.starts_with("A door that nobody"))
     });
     println!("found on the ward, seen at the hub: {found}");
     let page = visitor.sees(&format!("/machines/{host}"));
-    assert!(page.contains("ward-1") && page.contains("rsync"), "{page}");
+    assert!(page.contains("ward-1") && page.contains("A door that nobody"), "{page}");
     ward.at.does(&["dpkg", "--remove", "rsync"]);
     until("the change is at the hub", 240, || {
-        is_told(&hub, host, "rsync:amd64").then_some(())?;
+        is_told(&hub, host, "was removed").then_some(())?;
         (at_hub(&hub, host) == at_home(&ward)).then_some(())
     });
     assert!(is_whole(&at_hub(&hub, host)));
@@ -77,16 +102,17 @@ fn a_machine_joins_with_a_pasted_token_reports_is_removed_joins_again_and_leaves
         let status = ward.at.does(&["ringfort", "agent", "status"]);
         status.contains("takes nothing any more").then_some(())
     });
-    let before = at_hub(&hub, host).len();
-    ward.at.does(&["dpkg", "--purge", "rsync"]);
-    std::thread::sleep(std::time::Duration::from_secs(20));
-    assert_eq!(at_hub(&hub, host).len(), before);
+    let before = at_hub(&hub, host);
+    ward.at.does(&["dpkg", "--remove", "libpopt0"]);
+    until("something happens on the ward", 240, || {
+        (at_home(&ward).len() > before.len()).then_some(())
+    });
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(at_hub(&hub, host), before);
 
     // Again with a token for it alone, and then it leaves by itself.
     ward.joins(&visitor.token(&format!("/machines/{host}/token")));
-    until("it reports again", 120, || {
-        (at_hub(&hub, host) == at_home(&ward)).then_some(())
-    });
+    until("it reports again", 120, || (at_hub(&hub, host) == at_home(&ward)).then_some(()));
     let left = ward.at.does(&["ringfort", "agent", "leave"]);
     assert!(left.contains("forgot it"), "{left}");
     let known = machines(&hub).machine(host).unwrap().unwrap();

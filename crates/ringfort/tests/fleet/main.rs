@@ -1,7 +1,7 @@
 //! The real program on several machines: they join a hub, report to it, are cut off and come back,
 //! are removed and leave.
 //!
-//! Machines are namespaces of this one (`net.rs`). Needs root and the test root `mini`.
+//! Machines are namespaces of this one (`net.rs`). Needs root and the test root `booted`.
 #![expect(clippy::disallowed_methods, reason = "the test runs the real program on its machines")]
 
 #[path = "../support/inside.rs"]

@@ -27,11 +27,11 @@ hostname "$name"
 printf '%s' "$name" | md5sum | cut -d ' ' -f 1 > "$root/etc/machine-id"
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-for name in null zero full random urandom; do
+for name in null zero full random urandom tty; do
     : > "$root/dev/$name"
     mount --bind "/dev/$name" "$root/dev/$name"
 done
-mkdir "$root/dev/shm"
+mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mkdir -p "$root/run/old"
 cd "$root"
@@ -58,7 +58,7 @@ impl Ground {
         if !rustix::process::geteuid().is_root() {
             return skip("namespaces for machines need root");
         }
-        let archive = match roots::ready(Root::Mini) {
+        let archive = match roots::ready(Root::Booted) {
             Ok(archive) => archive,
             Err(reason) => return skip(&reason.to_string()),
         };
@@ -140,7 +140,8 @@ impl Machine {
         ] {
             hub.at.net(&line.split(' ').collect::<Vec<_>>());
         }
-        let config = "[machines]\nlisten = \"10.99.0.1:7118\"\n[site]\nfleet_size = 6\n";
+        let config = "[machines]\nlisten = \"10.99.0.1:7118\"\nat = \"10.99.0.1:7118\"\n\
+                      [site]\nfleet_size = 6\n";
         std::fs::create_dir(hub.file("etc/ringfort")).unwrap();
         std::fs::write(hub.file("etc/ringfort/ringfort.toml"), config).unwrap();
         hub

@@ -1,7 +1,8 @@
 //! A Debian root that is booted: systemd runs as its first process, in systemd-nspawn, with a
 //! network of its own.
 //!
-//! It lies in cgroups that were made for it, and ends with this process, however that ends.
+//! It lies in cgroups that were made for it, and in a namespace of processes whose first one ends
+//! when this process does, however it ends: systemd-nspawn alone would leave its machine running.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,9 +19,9 @@ set -eu
 name=$1 root=$2
 for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
     [ -f "$hierarchy/cgroup.procs" ] || continue
-    mkdir "$hierarchy/$name" && echo $$ > "$hierarchy/$name/cgroup.procs"
+    mkdir "$hierarchy/$name" && echo 0 > "$hierarchy/$name/cgroup.procs"
 done
-exec setpriv --pdeathsig=KILL systemd-nspawn --quiet --boot --directory="$root" \
+exec systemd-nspawn --quiet --boot --directory="$root" \
     --machine="$name" --register=no --keep-unit --private-network --link-journal=no \
     --resolv-conf=off --timezone=off --settings=no --console=read-only
 "#;
@@ -40,14 +41,14 @@ pub struct Booted {
     pub at: Inside,
     pub root: PathBuf,
     name: String,
-    nspawn: Child,
+    holder: Child,
 }
 
 impl Drop for Booted {
     fn drop(&mut self) {
         // Its first process ends with it, and all others with that.
-        let _ = self.nspawn.kill();
-        let _ = self.nspawn.wait();
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
         for _ in 0..20 {
             let ended = Command::new("sh").args(["-c", END, "end", &self.name]).output();
             if ended.is_ok_and(|ended| ended.stderr.is_empty()) {
@@ -66,24 +67,26 @@ impl Booted {
         roots::unpack(archive, &root).unwrap();
         std::fs::write(root.join("etc/hostname"), format!("{name}\n")).unwrap();
         // What starts by the clock changes files that the test compares.
-        for timer in ["apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "systemd-tmpfiles-clean"] {
+        for timer in ["apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "systemd-tmpfiles-clean"]
+        {
             let mask = root.join(format!("etc/systemd/system/{timer}.timer"));
             std::os::unix::fs::symlink("/dev/null", mask).unwrap();
         }
-        let console = std::fs::File::create(dir.join(format!("{name}.console"))).unwrap();
+        let log = dir.join(format!("{name}.console"));
         let name = format!("ringfort-test-{name}-{}", std::process::id());
-        let nspawn = Command::new("sh")
-            .args(["-c", BOOT, "boot", &name])
+        let console = std::fs::File::create(&log).unwrap();
+        let holder = Command::new("setpriv")
+            .args(["--pdeathsig=KILL", "unshare", "--pid", "--mount-proc", "--fork"])
+            .args(["--kill-child=KILL", "--", "sh", "-c", BOOT, "boot", &name])
             .arg(&root)
             .stdin(Stdio::null())
             .stdout(console.try_clone().unwrap())
             .stderr(console)
             .spawn()
             .map_err(|error| error.to_string())?;
-        let mut booted = Self { at: Inside { pid: 0 }, root, name, nspawn };
+        let mut booted = Self { at: Inside { pid: 0 }, root, name, holder };
         booted.wait().map_err(|reason| {
-            let console = std::fs::read_to_string(dir.join(format!("{name}.console")));
-            let console = console.unwrap_or_default();
+            let console = std::fs::read_to_string(&log).unwrap_or_default();
             let last: Vec<&str> = console.lines().rev().take(5).collect();
             format!("systemd-nspawn does not boot here ({reason}): {last:?}")
         })?;
@@ -92,13 +95,16 @@ impl Booted {
 
     fn wait(&mut self) -> Result<(), String> {
         let begun = Instant::now();
-        let children = format!("/proc/{0}/task/{0}/children", self.nspawn.id());
+        // The holder's child is systemd-nspawn, whose child is systemd.
+        let child = |of: u32| -> Option<u32> {
+            let listed = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children")).ok()?;
+            listed.split_whitespace().next()?.parse().ok()
+        };
         loop {
-            if let Some(status) = self.nspawn.try_wait().map_err(|error| error.to_string())? {
+            if let Some(status) = self.holder.try_wait().map_err(|error| error.to_string())? {
                 return Err(format!("it ended: {status}"));
             }
-            let listed = std::fs::read_to_string(&children).unwrap_or_default();
-            if let Some(pid) = listed.split_whitespace().next().and_then(|pid| pid.parse().ok()) {
+            if let Some(pid) = child(self.holder.id()).and_then(child) {
                 self.at.pid = pid;
                 let state = self.at.says(&["systemctl", "is-system-running"], "");
                 let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();

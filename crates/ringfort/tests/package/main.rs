@@ -14,7 +14,7 @@ use testkit::roots::{self, Root};
 use booted::Booted;
 use inside::{Visitor, ask, until};
 use support::text;
-use tree::{differences, tree};
+use tree::{Tree, differences, tree};
 
 mod booted;
 #[path = "../support/inside.rs"]
@@ -25,6 +25,8 @@ mod support;
 mod tree;
 
 const PARTS: [&str; 4] = ["exec", "agent", "hub", "watch"];
+/// Those that stay on where the page is switched off.
+const LEFT_ON: [&str; 3] = ["exec", "agent", "watch"];
 /// The version that is installed first, and the one after it.
 const VERSIONS: [&str; 2] = ["0.0.1~first", "0.0.1~second"];
 const STATE: &str = "var/lib/ringfort";
@@ -139,7 +141,8 @@ fn running(machine: &Booted, parts: &[&str]) -> Vec<String> {
     // Time to fail, if they would.
     std::thread::sleep(std::time::Duration::from_secs(6));
     let look = |part: &&str| {
-        let (state, restarts) = (show(machine, part, "ActiveState"), show(machine, part, "NRestarts"));
+        let (state, restarts) =
+            (show(machine, part, "ActiveState"), show(machine, part, "NRestarts"));
         if (state.trim(), restarts.trim()) != ("active", "0") {
             let unit = format!("ringfort-{part}.service");
             let said = machine.at.says(&["journalctl", "--no-pager", "-u", &unit], "");
@@ -172,7 +175,7 @@ fn record(machine: &Booted) -> (String, u64) {
 /// Asks the unit of the hub to listen for machines.
 fn listen(hub: &Booted) {
     std::fs::create_dir_all(hub.root.join("etc/ringfort")).unwrap();
-    let config = "[machines]\nlisten = \"10.98.0.1:7118\"\n[site]\nfleet_size = 2\n";
+    let config = "[machines]\nlisten = \"10.98.0.1:7118\"\nat = \"10.98.0.1:7118\"\n[site]\nfleet_size = 2\n";
     std::fs::write(hub.root.join("etc/ringfort/ringfort.toml"), config).unwrap();
     hub.at.does(&["systemctl", "restart", "ringfort-exec", "ringfort-agent", "ringfort-hub"]);
     until("the page answers", 60, || ask(hub.at, "GET", "/sign-in", "", ""));
@@ -205,58 +208,56 @@ fn frozen(machine: &Booted) -> String {
     machine.at.does(&["sh", "-c", path]).trim().to_owned()
 }
 
-#[test]
-fn it_is_installed_joins_is_upgraded_removed_and_purged_and_leaves_nothing_behind() {
-    let Some(scene) = Scene::new() else { return };
+/// Installs the first version: the units run and the page answers.
+fn install_first(machine: &Booted) {
+    install(machine, VERSIONS[0]);
+    running(machine, &PARTS);
+    let page = until("the page answers", 60, || ask(machine.at, "GET", "/", "", ""));
+    assert_eq!(page.status, 303, "it asks to sign in: {}", page.head);
+    assert!(machine.root.join(STATE).join("agent/live.json").is_file(), "what runs was seen");
+    let journal = machine.at.does(&["journalctl", "--no-pager", "-u", "ringfort-*"]);
+    assert!(journal.contains("the page: http"), "{journal}");
+    assert!(!journal.contains("/link/"), "a link to sign in is not for the journal: {journal}");
+}
+
+/// The ward joins the hub, with a token from the page of one, pasted on the other.
+fn join(scene: &Scene, visitor: &Visitor) {
     let (hub, ward) = (&scene.hub, &scene.ward);
-    let before = scene.machines().map(|machine| tree(&machine.root));
-    scene.lay_packages();
-
-    // Installed: the units run and the page answers.
-    for machine in scene.machines() {
-        install(machine, VERSIONS[0]);
-        running(machine, &PARTS);
-        let page = until("the page answers", 60, || ask(machine.at, "GET", "/", "", ""));
-        assert_eq!(page.status, 303, "it asks to sign in: {}", page.head);
-        assert!(machine.root.join(STATE).join("agent/live.json").is_file(), "what runs was seen");
-        let journal = machine.at.does(&["journalctl", "--no-pager", "-u", "ringfort-*"]);
-        assert!(journal.contains("the page: http"), "{journal}");
-        assert!(!journal.contains("/link/"), "a link to sign in is not for the journal: {journal}");
-    }
-
-    // Joined, with a token from the page of one, pasted on the other.
-    listen(hub);
-    let visitor = Visitor::new(hub.at);
     let token = visitor.token("/machines/token");
     let joined = ward.at.says(&["ringfort", "agent", "join"], &format!("{token}\n"));
     assert!(joined.status.success(), "{}", text(&joined));
     scene.is_heard();
     let db = MachinesDb::open(&hub.root.join(STATE).join("hub/machines.db")).unwrap();
     let host = db.machines(9).unwrap()[0].host;
-    drop(db);
     let packages = until("the ward's packages are at the hub", 180, || {
         let state = SqliteState::open(&hub.root.join(STATE).join("agent/state.db")).unwrap();
         state.inventory(host).unwrap().map(|inventory| inventory.packages.len())
     });
     println!("the hub knows {packages} packages of the ward");
+}
 
-    // Upgraded: started anew, with everything that it knew; what was switched off stays off.
+/// Started anew, with everything that it knew; what was switched off stays off.
+fn upgrade(scene: &Scene, visitor: &Visitor) {
+    let (hub, ward) = (&scene.hub, &scene.ward);
     ward.at.does(&["systemctl", "disable", "--quiet", "--now", "ringfort-hub.service"]);
-    let left_on = ["exec", "agent", "watch"];
-    let old = [running(hub, &PARTS), running(ward, &left_on)];
+    let old = [running(hub, &PARTS), running(ward, &LEFT_ON)];
     let (key, receipts) = record(ward);
-    scene.machines().map(|machine| install(machine, VERSIONS[1]));
-    let new = [running(hub, &PARTS), running(ward, &left_on)];
+    scene.machines().into_iter().for_each(|machine| install(machine, VERSIONS[1]));
+    let new = [running(hub, &PARTS), running(ward, &LEFT_ON)];
     assert!(old.iter().flatten().all(|pid| !new.iter().flatten().any(|other| other == pid)));
     assert!(!ward.at.holds(&["systemctl", "is-active", "ringfort-hub.service"]), "it stays off");
     assert!(!ward.at.holds(&["systemctl", "is-enabled", "ringfort-hub.service"]));
     let (key_now, receipts_now) = record(ward);
-    assert_eq!(key, key_now);
-    assert!(receipts_now >= receipts);
+    assert!(key == key_now && receipts_now >= receipts, "the record goes on");
     assert!(visitor.sees("/machines").contains("ward"), "a session outlives it");
     scene.is_heard();
+}
 
-    // Removed: nothing runs, what was frozen goes on, and what belongs to the site stays.
+/// Nothing runs, what was frozen goes on, what belongs to the site stays; and installing again goes
+/// on from there.
+fn remove_and_install_again(scene: &Scene) {
+    let ward = &scene.ward;
+    let (key, _) = record(ward);
     hold(ward);
     assert_eq!(frozen(ward), "1");
     ward.at.does(&["dpkg", "--remove", "ringfort"]);
@@ -265,27 +266,44 @@ fn it_is_installed_joins_is_upgraded_removed_and_purged_and_leaves_nothing_behin
     assert!(ward.root.join(STATE).join("agent/hub.json").is_file());
     assert!(!ward.root.join("usr/bin/ringfort").exists());
     install(ward, VERSIONS[1]);
-    running(ward, &left_on);
+    running(ward, &LEFT_ON);
     scene.is_heard();
     assert_eq!(record(ward).0, key);
+}
 
-    // Purged: as if it had never been there.
+/// As if it had never been there.
+fn purge(machine: &Booted, before: &Tree) {
+    let purged = machine.at.says(&["dpkg", "--purge", "ringfort"], "");
+    assert!(purged.status.success(), "{}", text(&purged));
+    assert!(!text(&purged).contains("warning"), "{}", text(&purged));
+    is_still(machine);
+    let left = differences(before, &tree(&machine.root));
+    assert!(left.is_empty(), "{} entries differ:\n{}", left.len(), left.join("\n"));
+    assert!(!machine.at.holds(&["getent", "passwd", "ringfort"]));
+    assert!(!machine.at.holds(&["getent", "group", "ringfort"]));
+    assert!(!machine.at.does(&["nft", "list", "tables"]).contains("ringfort"));
+    let groups = machine.at.does(&["find", "/sys/fs/cgroup", "-name", "*ringfort*"]);
+    assert_eq!(groups, "", "cgroups");
+    let units = ["systemctl", "list-units", "--all", "--no-legend", "ringfort*"];
+    assert_eq!(machine.at.does(&units), "", "units");
+}
+
+#[test]
+fn it_is_installed_joins_is_upgraded_removed_and_purged_and_leaves_nothing_behind() {
+    let Some(scene) = Scene::new() else { return };
+    let before = scene.machines().map(|machine| tree(&machine.root));
+    scene.lay_packages();
+    scene.machines().into_iter().for_each(install_first);
+    listen(&scene.hub);
+    let visitor = Visitor::new(scene.hub.at);
+    join(&scene, &visitor);
+    upgrade(&scene, &visitor);
+    remove_and_install_again(&scene);
     for (machine, before) in scene.machines().into_iter().zip(&before) {
-        let purged = machine.at.says(&["dpkg", "--purge", "ringfort"], "");
-        assert!(purged.status.success(), "{}", text(&purged));
-        assert!(!text(&purged).contains("warning"), "{}", text(&purged));
-        is_still(machine);
-        let left = differences(before, &tree(&machine.root));
-        assert!(left.is_empty(), "{} entries differ:\n{}", left.len(), left.join("\n"));
-        assert!(!machine.at.holds(&["getent", "passwd", "ringfort"]));
-        assert!(!machine.at.holds(&["getent", "group", "ringfort"]));
-        assert!(!machine.at.does(&["nft", "list", "tables"]).contains("ringfort"));
-        let groups = machine.at.does(&["find", "/sys/fs/cgroup", "-name", "*ringfort*"]);
-        assert_eq!(groups, "", "cgroups");
-        let units = machine.at.does(&["systemctl", "list-units", "--all", "--no-legend", "ringfort*"]);
-        assert_eq!(units, "", "units");
+        purge(machine, before);
     }
-    assert_eq!(ward.at.does(&["cat", "/run/precious/file"]), "kept\n", "it was not ours");
-    assert!(ward.at.holds(&["sh", "-c", "kill -0 $(cat /run/frozen)"]), "it goes on");
-    println!("left behind: 0 of {} entries differ", before[0].len() + before[1].len());
+    let ward = scene.ward.at;
+    assert_eq!(ward.does(&["cat", "/run/precious/file"]), "kept\n", "it was not ours");
+    assert!(ward.holds(&["sh", "-c", "kill -0 $(cat /run/frozen)"]), "it goes on");
+    println!("purged: 0 of {} entries differ", before[0].len() + before[1].len());
 }

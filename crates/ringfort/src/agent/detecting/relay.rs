@@ -146,10 +146,13 @@ pub fn take_in(data_dir: &Path, state: &SqliteState, host: HostId, now_ms: i64) 
         let Some(case) = read.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else {
             continue;
         };
-        if keep(state, host, &case, now_ms).is_ok() {
-            taken += 1;
-            // What stays is taken in again, to the same effect.
-            let _ = std::fs::remove_file(&path);
+        match keep(state, host, &case, now_ms) {
+            Ok(()) => {
+                taken += 1;
+                // What stays is taken in again, to the same effect.
+                let _ = std::fs::remove_file(&path);
+            }
+            Err(error) => tracing::error!(%error, "a case of behaviour is not kept"),
         }
     }
     taken
@@ -261,7 +264,7 @@ mod tests {
         };
         json!({
             "id": "00112233445566ff", "techniques": ["T1003"], "explanation": ["Why."],
-            "spans": [{"host": "desk"}], "events": (0..events).map(event).collect::<Vec<_>>(),
+            "score": 18.5, "spans": [{"host": "desk"}], "events": (0..events).map(event).collect::<Vec<_>>(),
         })
     }
 
