@@ -62,7 +62,7 @@ impl Ground {
             Ok(archive) => archive,
             Err(reason) => return skip(&reason.to_string()),
         };
-        let probe = "ip link add a type bridge && ip link add b type veth peer name c";
+        let probe = "ip link add bridge0 type bridge && ip link add one type veth peer name other";
         let made = Command::new("unshare").args(["--net", "sh", "-c", probe]).output();
         if !made.as_ref().is_ok_and(|made| made.status.success()) {
             return skip("this machine makes no network namespace with a bridge and cables");

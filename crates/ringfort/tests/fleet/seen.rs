@@ -6,26 +6,18 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use hub::machines::db::{Machine as Joined, MachinesDb};
 use spine::{EventId, HostId};
 use store::{EventFilter, EventReader};
 
-use super::inside::until;
 use super::net::Machine;
 
 const DATA: &str = "var/lib/ringfort";
 
-/// The machines that the hub knows.
-pub fn machines(hub: &Machine) -> MachinesDb {
-    MachinesDb::open(&hub.file(DATA).join("hub/machines.db")).unwrap()
-}
-
-/// Waits until the hub has heard of a machine, which may not have joined yet.
-pub fn joined(hub: &Machine, name: &str) -> Joined {
-    until(&format!("the hub hears of `{name}`"), 120, || {
-        let known = machines(hub).machines(64).unwrap();
-        known.into_iter().find(|machine| machine.name == name && machine.heard_ms.is_some())
-    })
+/// Which machine this is, as it knows itself since it joined.
+pub fn host(machine: &Machine) -> HostId {
+    let status = machine.at.does(&["ringfort", "agent", "status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    status["host"].as_str().unwrap().parse().unwrap()
 }
 
 /// Events by their number on their machine. No number is there twice, no event under two numbers.
@@ -74,9 +66,4 @@ fn read(
 /// Whether there is no gap from 1 on.
 pub fn is_whole(numbered: &Numbered) -> bool {
     numbered.keys().copied().eq(1..=numbered.len() as u64)
-}
-
-/// Now, milliseconds since the Unix epoch.
-pub fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }
