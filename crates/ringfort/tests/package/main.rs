@@ -181,8 +181,7 @@ fn listen(hub: &Booted) {
     until("the page answers", 60, || ask(hub.at, "GET", "/sign-in", "", ""));
 }
 
-/// What a machine may hold when the package goes: a blocked address, a frozen process, and what a
-/// dry run that broke off left mounted over something precious.
+/// What a machine may hold when the package goes: a blocked address and a frozen process.
 fn hold(machine: &Booted) {
     machine.at.does(&[
         "sh",
@@ -195,8 +194,16 @@ fn hold(machine: &Booted) {
         sleep 3000 > /dev/null 2>&1 &
         echo $! > /run/frozen
         echo $! > $groups/ringfort-test/cgroup.procs
-        echo 1 > $groups/ringfort-test/cgroup.freeze
-        mkdir -p /run/precious /var/lib/ringfort/exec/shadow/broken/merged
+        echo 1 > $groups/ringfort-test/cgroup.freeze",
+    ]);
+}
+
+/// What a dry run that broke off may leave: a mount below the state, with something precious behind.
+fn leave_mounted(machine: &Booted) {
+    machine.at.does(&[
+        "sh",
+        "-ec",
+        "mkdir -p /run/precious /var/lib/ringfort/exec/shadow/broken/merged
         echo kept > /run/precious/file
         mount --bind /run/precious /var/lib/ringfort/exec/shadow/broken/merged",
     ]);
@@ -299,6 +306,7 @@ fn it_is_installed_joins_is_upgraded_removed_and_purged_and_leaves_nothing_behin
     join(&scene, &visitor);
     upgrade(&scene, &visitor);
     remove_and_install_again(&scene);
+    leave_mounted(&scene.ward);
     for (machine, before) in scene.machines().into_iter().zip(&before) {
         purge(machine, before);
     }
