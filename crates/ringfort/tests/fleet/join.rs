@@ -81,7 +81,8 @@ fn a_machine_joins_with_a_pasted_token_reports_is_removed_joins_again_and_leaves
     assert!(turned_away.contains("A token was used twice"), "{turned_away}");
 
     // What was found before it joined is told without waiting for the next scan.
-    let packages = until("the ward's packages are at the hub", 60, || packages(&visitor.sees(&path)));
+    let packages =
+        until("the ward's packages are at the hub", 60, || packages(&visitor.sees(&path)));
     log(&ward, LINE);
     until("the case is at the hub", 120, || {
         visitor.sees(&path).contains("A door that nobody should open").then_some(())

@@ -249,7 +249,9 @@ fn upgrade(scene: &Scene, visitor: &Visitor) {
     ward.at.does(&["systemctl", "disable", "--quiet", "--now", "ringfort-hub.service"]);
     let old = [running(hub, &PARTS), running(ward, &LEFT_ON)];
     let (key, receipts) = record(ward);
-    scene.machines().into_iter().for_each(|machine| install(machine, VERSIONS[1]));
+    for machine in scene.machines() {
+        install(machine, VERSIONS[1]);
+    }
     let new = [running(hub, &PARTS), running(ward, &LEFT_ON)];
     assert!(old.iter().flatten().all(|pid| !new.iter().flatten().any(|other| other == pid)));
     assert!(!ward.at.holds(&["systemctl", "is-active", "ringfort-hub.service"]), "it stays off");
@@ -300,7 +302,9 @@ fn it_is_installed_joins_is_upgraded_removed_and_purged_and_leaves_nothing_behin
     let Some(scene) = Scene::new() else { return };
     let before = scene.machines().map(|machine| tree(&machine.root));
     scene.lay_packages();
-    scene.machines().into_iter().for_each(install_first);
+    for machine in scene.machines() {
+        install_first(machine);
+    }
     listen(&scene.hub);
     let visitor = Visitor::new(scene.hub.at);
     join(&scene, &visitor);
