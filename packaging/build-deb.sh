@@ -1,18 +1,19 @@
 #!/bin/sh
-# Makes a Debian package of a built program: build-deb.sh BINARY FOLDER
+# Makes a Debian package of a built program: build-deb.sh BINARY FOLDER [VERSION]
+# The program may be any build of it; VERSION is for tests of upgrades, the program says its own.
 set -eu
 binary=${1:?the built program}
 folder=${2:?where the package goes}
 here=$(cd "$(dirname "$0")" && pwd)
 binary=$(realpath "$binary")
-version=$("$binary" --version | cut -d ' ' -f 2)
+version=${3:-$("$binary" --version | cut -d ' ' -f 2)}
 arch=$(dpkg --print-architecture)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 chmod 755 "$tree"
 
 install -D -m 755 -s "$binary" "$tree/usr/bin/ringfort"
-for part in exec agent hub; do
+for part in exec agent hub watch; do
     install -D -m 644 "$here/systemd/ringfort-$part.service" \
         "$tree/usr/lib/systemd/system/ringfort-$part.service"
 done
@@ -47,7 +48,8 @@ Version: $version
 Architecture: $arch
 Maintainer: the ringfort project
 Installed-Size: $size
-Depends: libc6 (>= 2.36), systemd | systemd-standalone-sysusers, adduser
+Depends: libc6 (>= 2.36), init-system-helpers (>= 1.54), passwd, systemd
+Recommends: nftables
 Section: admin
 Priority: optional
 Description: defensive security team in one program

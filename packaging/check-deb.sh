@@ -15,12 +15,14 @@ want() {
 }
 want test -x "$root/usr/bin/ringfort"
 want "$root/usr/bin/ringfort" --version
-for part in exec agent hub; do
+for part in exec agent hub watch; do
     want test -f "$root/usr/lib/systemd/system/ringfort-$part.service"
 done
-for page in ringfort ringfort-agent ringfort-hub; do
-    want test -f "$root/usr/share/man/man1/$page.1.gz"
+for page in ringfort $("$root/usr/bin/ringfort" --help | awk '
+    /^Commands:/ { on = 1; next } /^$/ { on = 0 } on && $1 != "help" { print "ringfort-" $1 }'); do
+    want gzip -t "$root/usr/share/man/man1/$page.1.gz"
 done
+want bash -n "$root/usr/share/bash-completion/completions/ringfort"
 for file in bash-completion/completions/ringfort zsh/vendor-completions/_ringfort \
     fish/vendor_completions.d/ringfort.fish doc/ringfort/copyright doc/ringfort/changelog.gz; do
     want test -s "$root/usr/share/$file"
@@ -33,7 +35,7 @@ others=$(find "$root" -path "$root/usr" -prune -o -path "$root/DEBIAN" -prune -o
 want test -z "$others"
 want test -z "$(find "$root/usr" -perm /6022 ! -type l)"
 if command -v systemd-analyze >/dev/null; then
-    for part in exec agent hub; do
+    for part in exec agent hub watch; do
         unit="$root/usr/lib/systemd/system/ringfort-$part.service"
         wrong=$(systemd-analyze verify --man=no "$unit" 2>&1 | grep "ringfort-$part" |
             grep -v 'not executable' || true)

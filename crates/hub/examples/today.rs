@@ -10,58 +10,23 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use hub::db::{Session, User, hash_of};
-use hub::executor::{Away, Consent, Done, Executor, Prepared, Ran, Receipts, Say, Standing};
 use hub::look::assets;
 use hub::role::Role;
 use hub::{Hub, HubConfig};
 use serde_json::json;
-use spine::{Approval, Case, CaseState, Clock, Decision, Digest, HostId, Plan, Priority, Rng};
+use spine::{Case, CaseState, Clock, Digest, HostId, Priority, Rng};
 use store::{HostRecord, SqliteState, State as _};
 use tower::ServiceExt as _;
+
+use nobody::Nobody;
+
+#[path = "../tests/machines/nobody.rs"]
+mod nobody;
 
 const MACHINES: u32 = 10_000;
 const CASES: u32 = 100_000;
 const REQUESTS: usize = 1_000;
 const NOW_MS: i64 = 1_780_000_000_000;
-
-struct Nobody;
-
-fn away<T>() -> Result<T, Away> {
-    Err(Away::NotRunning("no executor runs in this measurement".into()))
-}
-
-impl Executor for Nobody {
-    fn standing(&self) -> Result<Standing, Away> {
-        away()
-    }
-    fn decide(&self, _: &Plan, _: &[Approval]) -> Result<Decision, Away> {
-        away()
-    }
-    fn actions(&self) -> Result<Vec<Done>, Away> {
-        away()
-    }
-    fn receipts(&self, _: u64, _: u32) -> Result<Receipts, Away> {
-        away()
-    }
-    fn stop(&self, _: &str) -> Result<String, Away> {
-        away()
-    }
-    fn consent_bytes(&self, _: HostId, _: &str, _: i64) -> Vec<u8> {
-        Vec::new()
-    }
-    fn resume(&self, _: &Consent) -> Result<String, Away> {
-        away()
-    }
-    fn prepare(&self, _: &Case, _: Say<'_>) -> Result<Prepared, Away> {
-        away()
-    }
-    fn prepare_undo(&self, _: &Done) -> Result<Prepared, Away> {
-        away()
-    }
-    fn carry_out(&self, _: &Plan, _: &[Approval], _: Say<'_>) -> Result<Ran, Away> {
-        away()
-    }
-}
 
 struct Fixed;
 
@@ -139,7 +104,7 @@ fn main() {
     };
     fill(&SqliteState::open(&config.state_db).expect("the state opens"));
     let rim = (Arc::new(Fixed) as Arc<_>, Arc::new(Fixed) as Arc<_>);
-    let hub = Hub::open(config, "http://localhost:7117".into(), Arc::new(Nobody), rim);
+    let hub = Hub::open(config, "http://localhost:7117".into(), Arc::new(Nobody(None)), rim);
     let hub = Arc::new(hub.expect("the page opens"));
     let secret = hub.secret();
     let user = User {

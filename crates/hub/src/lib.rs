@@ -5,7 +5,8 @@
 //! | [`web`] | the pages, one file each |
 //! | [`look`] | the frame, the parts and the words of pages; text from outside made inert |
 //! | [`gate`] | the one gate before every page: sessions, roles, forms, rate limits, headers |
-//! | [`server`], [`tls`] | connections, and which path leads where |
+//! | [`listen`], [`tls`] | connections: how many, how long, with TLS or without |
+//! | [`server`] | which path leads where |
 //! | [`api`], [`metrics`] | the same actions for programs |
 //! | [`containing`] | what of a case can be shut in, and what that stops |
 //! | [`approving`], [`registering`] | passkeys: what is asked of them and what they answered |
@@ -45,6 +46,7 @@ pub mod guard;
 pub mod hub;
 pub mod jobs;
 pub mod limits;
+pub mod listen;
 pub mod look;
 pub mod machines;
 pub mod messages;

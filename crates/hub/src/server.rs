@@ -1,26 +1,21 @@
-//! Connections: how many, how long, with TLS or without; and which path leads where.
+//! Which path leads where, and the page's listener.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
-use tower::Service as _;
 
 use crate::hub::Hub;
 use crate::jobs::{Job, Progress};
+use crate::listen::{self, Limits};
 use crate::web::registry;
 use crate::{api, gate, limits, look::assets, metrics, tls};
 
@@ -113,59 +108,10 @@ impl Following {
 
 /// Serves until the process ends.
 pub async fn serve(hub: Arc<Hub>, listener: TcpListener) -> std::io::Result<()> {
-    let acceptor = tls::acceptor(&hub.config).map_err(std::io::Error::other)?;
-    let router = router(hub);
-    let open = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
-    loop {
-        let permit = Arc::clone(&open).acquire_owned().await.map_err(std::io::Error::other)?;
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // No descriptor left, or the client went away: neither ends the page.
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let (router, acceptor) = (router.clone(), acceptor.clone());
-        tokio::spawn(async move {
-            let ended = match acceptor {
-                None => converse(router, stream, address).await,
-                Some(acceptor) => secure(router, acceptor, stream, address).await,
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended");
-            }
-            drop(permit);
-        });
-    }
-}
-
-async fn secure(
-    router: Router,
-    acceptor: TlsAcceptor,
-    stream: tokio::net::TcpStream,
-    address: SocketAddr,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let accepted = tokio::time::timeout(limits::HEADER_TIMEOUT, acceptor.accept(stream));
-    converse(router, accepted.await??, address).await
-}
-
-async fn converse(
-    router: Router,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    address: SocketAddr,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let service = tower::service_fn(move |mut request: Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(address));
-        router.clone().call(request)
-    });
-    hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEADER_TIMEOUT)
-        .max_headers(limits::HEADERS_MAX)
-        .max_buf_size(limits::HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .await?;
-    Ok(())
+    let tls = tls::acceptor(&hub.config).map_err(std::io::Error::other)?;
+    let limits = Limits {
+        connections_max: limits::CONNECTIONS_MAX,
+        header_bytes_max: limits::HEADER_BYTES_MAX,
+    };
+    listen::serve(router(hub), listener, tls, limits).await
 }

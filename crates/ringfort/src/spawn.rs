@@ -33,7 +33,7 @@ const ALLOCATOR: [(&str, &str); 3] = [
 fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
-    for name in ["PATH", "HOME", "LANG", "NO_COLOR", "RINGFORT_LOG"] {
+    for name in ["PATH", "HOME", "LANG", "NO_COLOR", "RINGFORT_LOG", "JOURNAL_STREAM"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }

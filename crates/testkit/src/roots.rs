@@ -26,6 +26,8 @@ const LINES_SHOWN: usize = 12;
 pub enum Root {
     /// dpkg, apt and rsync.
     Mini,
+    /// A machine that boots: systemd, nftables, rsync.
+    Booted,
     /// A server: nginx, openssh-server, rsync, redis, bind9, postgresql.
     Server,
     /// More than 300 packages, for measurements.
@@ -34,17 +36,20 @@ pub enum Root {
 
 impl Root {
     /// Those that the tests use. [`Root::Large`] is for measurements.
-    pub const FOR_TESTS: [Self; 2] = [Self::Mini, Self::Server];
+    pub const FOR_TESTS: [Self; 3] = [Self::Mini, Self::Booted, Self::Server];
 
     /// The root of this name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Mini, Self::Server, Self::Large].into_iter().find(|root| root.name() == name)
+        [Self::Mini, Self::Booted, Self::Server, Self::Large]
+            .into_iter()
+            .find(|root| root.name() == name)
     }
 
     /// The name, which is the archive's without `.tar`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Mini => "mini",
+            Self::Booted => "booted",
             Self::Server => "server",
             Self::Large => "large",
         }
@@ -54,6 +59,7 @@ impl Root {
     const fn packages(self) -> &'static str {
         match self {
             Self::Mini => "rsync",
+            Self::Booted => "systemd-sysv,nftables,rsync",
             Self::Server => {
                 "nginx,openssh-server,rsync,redis-server,bind9,postgresql,ca-certificates"
             }
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_root_has_one_name() {
-        for root in [Root::Mini, Root::Server, Root::Large] {
+        for root in [Root::Mini, Root::Booted, Root::Server, Root::Large] {
             assert_eq!(Root::named(root.name()), Some(root));
         }
         assert_eq!(Root::named("other"), None);

@@ -18,7 +18,7 @@ enum Probe {
     Path(&'static str),
 }
 
-const PREREQUISITES: [Prerequisite; 15] = [
+const PREREQUISITES: [Prerequisite; 17] = [
     Prerequisite::program("gcc", "cc", "everything: the bundled SQLite and zstd are C"),
     Prerequisite::path("libc6-dev", "/usr/include/stdio.h", "everything, as above"),
     Prerequisite::path(
@@ -38,6 +38,12 @@ const PREREQUISITES: [Prerequisite; 15] = [
     Prerequisite::program("xz-utils", "xz", "test roots and compressed feeds"),
     Prerequisite::program("gpgv", "gpgv", "refreshing signed package metadata"),
     Prerequisite::program("util-linux", "unshare", "dry runs in their own namespaces"),
+    Prerequisite::program("systemd-container", "systemd-nspawn", "the package on booted machines"),
+    Prerequisite::path(
+        "python3-aiosmtpd",
+        "/usr/lib/python3/dist-packages/aiosmtpd",
+        "messages to a real mail server",
+    ),
     Prerequisite::program("chromium", "chromium", "the page in a real browser"),
     Prerequisite::program("nodejs", "node", "the page in a real browser"),
     Prerequisite::program("npm", "npm", "the page in a real browser"),

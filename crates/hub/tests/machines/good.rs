@@ -67,7 +67,7 @@ fn a_machine_joins_reports_and_every_event_has_its_effect_once() {
     let Answer::Welcome(welcome) = link.ask(&member.hello(&place)).unwrap() else { panic!() };
     assert_eq!(welcome.events_to, 15);
     assert_eq!(taken(link.ask(&member.events(21, 5)).unwrap()), 25, "16 to 20 are missing");
-    assert_eq!(place.events_of(member.it.host), (1..=15).chain(21..=25).collect::<Vec<_>>());
+    assert_eq!(place.numbers(member.it.host), (1..=15).chain(21..=25).collect::<Vec<_>>());
     let notes = place.hub.machines.db.notes(member.it.host, 9).unwrap();
     assert!(notes.iter().any(|(_, text)| text.contains("5 events are missing")), "{notes:?}");
 }

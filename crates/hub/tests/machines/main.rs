@@ -4,4 +4,5 @@ mod good;
 mod hostile;
 mod hostile_join;
 mod hostile_machine;
+mod site;
 mod support;

@@ -2,26 +2,21 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hub::executor::{Away, Consent, Done, Executor, Prepared, Ran, Receipts, Say, Standing};
-use hub::machines::MachinesConfig;
 use hub::machines::authority::make_request;
 use hub::machines::link::{Link, LinkError, Shown};
 use hub::machines::refusal::Code;
-use hub::machines::serve::Service;
 use hub::machines::token::JoinToken;
-use hub::machines::wire::{Answer, Ask, Hello, Join, countersign_text, head_text, record_key_name};
-use hub::{Hub, HubConfig};
+use hub::machines::wire::{Answer, Ask, Hello, Join, head_text, record_key_name};
 use ledger::{Checkpoint, Range, Signer};
 use serde_json::{Map, json};
-use spine::{
-    Approval, Case, Clock, Decision, Digest, Event, EventClass, EventId, HostId, Plan, Receipt,
-    ReceiptId, ReceiptKind,
-};
-use store::{EventFilter, EventLogConfig};
+use spine::{Clock, Digest, Event, EventClass, EventId, HostId, Receipt, ReceiptId, ReceiptKind};
 use testkit::{ManualClock, SeededRng};
+
+use super::site::{self, Site};
 
 pub const NOW_MS: i64 = 1_800_000_000_000;
 pub const OWN: HostId = HostId(Digest([0xee; 32]));
@@ -29,63 +24,20 @@ pub const EPOCH: &str = "0123456789abcdef0123456789abcdef";
 pub const MINUTE_MS: u64 = 60_000;
 pub const DAY_MS: u64 = 86_400_000;
 
-/// The executor of the hub's own machine, which only says who it is.
-struct Own;
-
-fn away<T>() -> Result<T, Away> {
-    Err(Away::NotRunning("not in this test".into()))
-}
-
-impl Executor for Own {
-    fn standing(&self) -> Result<Standing, Away> {
-        Ok(Standing {
-            version: "0".into(),
-            host: OWN,
-            keys: Vec::new(),
-            stopped: false,
-            healthy: true,
-            autonomy_level: 1,
-            receipts: 0,
-            record_key: "test".into(),
-        })
-    }
-    fn decide(&self, _: &Plan, _: &[Approval]) -> Result<Decision, Away> {
-        away()
-    }
-    fn actions(&self) -> Result<Vec<Done>, Away> {
-        away()
-    }
-    fn receipts(&self, _: u64, _: u32) -> Result<Receipts, Away> {
-        away()
-    }
-    fn stop(&self, _: &str) -> Result<String, Away> {
-        away()
-    }
-    fn consent_bytes(&self, _: HostId, _: &str, _: i64) -> Vec<u8> {
-        Vec::new()
-    }
-    fn resume(&self, _: &Consent) -> Result<String, Away> {
-        away()
-    }
-    fn prepare(&self, _: &Case, _: Say<'_>) -> Result<Prepared, Away> {
-        away()
-    }
-    fn prepare_undo(&self, _: &Done) -> Result<Prepared, Away> {
-        away()
-    }
-    fn carry_out(&self, _: &Plan, _: &[Approval], _: Say<'_>) -> Result<Ran, Away> {
-        away()
-    }
-}
-
-/// A hub that listens.
+/// A hub, and what is around it.
 pub struct Place {
-    pub hub: Arc<Hub>,
-    pub service: Arc<Service>,
+    pub site: Site,
     pub clock: Arc<ManualClock>,
     pub at: String,
     pub dir: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+}
+
+impl Deref for Place {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 impl Place {
@@ -95,35 +47,17 @@ impl Place {
 
     /// Ends the hub and returns its folder.
     pub fn end(self) -> tempfile::TempDir {
-        // Waits for what runs on other threads, which holds the log.
-        self.runtime.shutdown_timeout(Duration::from_secs(10));
-        drop((self.service, self.hub));
+        self.site.end();
         self.dir
     }
 
     pub fn in_dir(seed: u64, dir: tempfile::TempDir) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let at = listener.local_addr().unwrap();
-        let config = HubConfig {
-            state_db: dir.path().join("state.db"),
-            dir: dir.path().join("hub"),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            name: "localhost".into(),
-            tls: None,
-            site: spine::SiteConfig::default(),
-            machines: Some(MachinesConfig { listen: at, at: at.to_string() }),
-        };
-        std::fs::create_dir_all(&config.dir).unwrap();
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let rim = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(SeededRng::new(seed)) as Arc<_>);
-        let hub =
-            Arc::new(Hub::open(config, "http://localhost".into(), Arc::new(Own), rim).unwrap());
-        let service = Service::open(Arc::clone(&hub), EventLogConfig::default()).unwrap();
-        runtime.spawn(Arc::clone(&service).serve(listener));
-        Self { hub, service, clock, at: at.to_string(), dir, runtime }
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let site = Site::open(dir.path(), listen, Some(OWN), rim);
+        let at = site.hub.config.machines.as_ref().unwrap().at.clone();
+        Self { site, clock, at, dir }
     }
 
     pub fn clock(&self) -> Arc<dyn Clock> {
@@ -158,21 +92,6 @@ impl Place {
             std::thread::sleep(Duration::from_millis(5));
         }
         false
-    }
-
-    /// The numbers of the events that the hub has of a machine, in order of arrival.
-    pub fn events_of(&self, host: HostId) -> Vec<u64> {
-        let mut numbers = Vec::new();
-        let filter = EventFilter { host: Some(host), ..EventFilter::default() };
-        self.service.ingest().with_log(|log| {
-            let report = log.scan(&filter, &mut |stored| {
-                let metadata = &stored.event.ocsf["metadata"];
-                numbers.extend(metadata.get("sequence").and_then(serde_json::Value::as_u64));
-                std::ops::ControlFlow::Continue(())
-            });
-            assert!(report.unwrap().is_complete());
-        });
-        numbers
     }
 }
 
@@ -222,18 +141,8 @@ impl Candidate {
     }
 
     pub fn join(&self, place: &Place, token: &JoinToken) -> Join {
-        let now_ms = place.clock.now_ms();
-        let text = countersign_text(self.host, token.ca, self.digest, now_ms);
-        Join {
-            secret: token.secret.clone(),
-            host: self.host,
-            name: "ward-3".into(),
-            request: hex::encode(&self.request),
-            countersigned: self.record.sign(&text),
-            record_key: self.record.verifier().to_string(),
-            now_ms,
-            program: "0.1.0".into(),
-        }
+        let asks_for = (self.request.as_slice(), self.digest);
+        site::join(self.host, &self.record, token, asks_for, place.clock.now_ms())
     }
 
     pub fn joins(self, place: &Place) -> Member {

@@ -7,5 +7,6 @@ mod guard;
 mod letters;
 mod night;
 mod reports;
+mod servers;
 mod sign_in;
 mod support;

@@ -137,6 +137,17 @@ const OPEN_CALLS: &[(libc::c_long, u8)] = &[
     (libc::SYS_open, 1),
 ];
 
+/// What makes `clone` start a thread of this process.
+const THREAD: u64 = libc::CLONE_THREAD as u64;
+/// What makes it enter other namespaces.
+const NAMESPACES: u64 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET) as u64;
+
 fn filter(allowed: &Allowed<'_>) -> Result<BpfProgram, String> {
     let explain = |error| format!("the seccomp filter is wrong: {error}");
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
@@ -157,6 +168,13 @@ fn filter(allowed: &Allowed<'_>) -> Result<BpfProgram, String> {
         };
         rules.insert(*call, rule);
     }
+    // systemd takes `clone3` away where a unit may not enter namespaces (RestrictNamespaces=), and the
+    // C library then starts threads with `clone`.
+    let thread = SeccompCmpOp::MaskedEq(THREAD | NAMESPACES);
+    let thread = SeccompCondition::new(0, SeccompCmpArgLen::Qword, thread, THREAD)
+        .and_then(|condition| SeccompRule::new(vec![condition]))
+        .map_err(explain)?;
+    rules.insert(libc::SYS_clone, vec![thread]);
     if !allowed.look_at_processes {
         // Its flags lie in memory, out of the filter's reach; Landlock holds it there.
         rules.insert(libc::SYS_openat2, Vec::new());

@@ -34,8 +34,7 @@ fn agent_in(dir: &Path) -> Agent {
 }
 
 fn site_in(dir: &Path, listen: SocketAddr) -> Site {
-    let (clock, rng) = rim();
-    Site::open(&dir.join("hub"), listen, clock, rng)
+    Site::open(&dir.join("site"), listen, None, rim())
 }
 
 /// A port of this machine that is free now.

@@ -5,67 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hub::executor::{Away, Consent, Done, Executor, Prepared, Ran, Receipts, Say, Standing};
-use hub::machines::MachinesConfig;
 use hub::machines::authority::make_request;
 use hub::machines::link::Link;
-use hub::machines::serve::Service;
-use hub::machines::wire::{
-    Answer, Ask, Fleet, Have, Join, Part, countersign_text, record_key_name,
-};
-use hub::{Hub, HubConfig};
+use hub::machines::wire::{Answer, Ask, Fleet, Have, Part, record_key_name};
 use ledger::Signer;
 use serde_json::{Map, Value, json};
-use spine::{
-    Approval, Case, Clock, Decision, Digest, Event, EventClass, EventId, HostId, Plan, Rng,
-};
-use store::{EventFilter, EventLog, EventLogConfig, EventSink as _};
+use spine::{Clock, Digest, Event, EventClass, EventId, HostId, Rng};
+use store::{EventLog, EventLogConfig, EventSink as _};
 use testkit::{ManualClock, SeededRng};
 
 use super::join::Joined;
 use super::uplink::{Ended, Head, Record, Uplink};
+pub use site::Site;
+
+#[path = "../../../hub/tests/machines/site.rs"]
+mod site;
 
 const NOW_MS: i64 = 1_800_000_000_000;
-
-/// No executor runs on the hub's machine.
-struct Nobody;
-
-fn away<T>() -> Result<T, Away> {
-    Err(Away::NotRunning("not in this test".into()))
-}
-
-impl Executor for Nobody {
-    fn standing(&self) -> Result<Standing, Away> {
-        away()
-    }
-    fn decide(&self, _: &Plan, _: &[Approval]) -> Result<Decision, Away> {
-        away()
-    }
-    fn actions(&self) -> Result<Vec<Done>, Away> {
-        away()
-    }
-    fn receipts(&self, _: u64, _: u32) -> Result<Receipts, Away> {
-        away()
-    }
-    fn stop(&self, _: &str) -> Result<String, Away> {
-        away()
-    }
-    fn consent_bytes(&self, _: HostId, _: &str, _: i64) -> Vec<u8> {
-        Vec::new()
-    }
-    fn resume(&self, _: &Consent) -> Result<String, Away> {
-        away()
-    }
-    fn prepare(&self, _: &Case, _: Say<'_>) -> Result<Prepared, Away> {
-        away()
-    }
-    fn prepare_undo(&self, _: &Done) -> Result<Prepared, Away> {
-        away()
-    }
-    fn carry_out(&self, _: &Plan, _: &[Approval], _: Say<'_>) -> Result<Ran, Away> {
-        away()
-    }
-}
 
 /// A machine without a record.
 pub struct NoRecord;
@@ -79,62 +35,6 @@ impl Record for NoRecord {
     }
     fn others(&mut self, _: Option<&Fleet>, _: &[Part]) -> Vec<Have> {
         Vec::new()
-    }
-}
-
-/// A hub that listens.
-pub struct Site {
-    pub hub: Arc<Hub>,
-    pub service: Arc<Service>,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Site {
-    pub fn open(dir: &Path, listen: SocketAddr, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind(listen)).unwrap();
-        let at = listener.local_addr().unwrap();
-        std::fs::create_dir_all(dir).unwrap();
-        let config = HubConfig {
-            state_db: dir.join("state.db"),
-            dir: dir.to_owned(),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            name: "localhost".into(),
-            tls: None,
-            site: spine::SiteConfig::default(),
-            machines: Some(MachinesConfig { listen: at, at: at.to_string() }),
-        };
-        let rim = (clock, rng);
-        let hub = Hub::open(config, "http://localhost".into(), Arc::new(Nobody), rim).unwrap();
-        let hub = Arc::new(hub);
-        let service = Service::open(Arc::clone(&hub), EventLogConfig::default()).unwrap();
-        runtime.spawn(Arc::clone(&service).serve(listener));
-        Self { hub, service, runtime }
-    }
-
-    pub fn end(self) {
-        self.runtime.shutdown_timeout(std::time::Duration::from_secs(10));
-    }
-
-    /// The numbers of a machine's events that the hub has, in order of arrival. No event is there
-    /// under two numbers.
-    pub fn numbers(&self, host: HostId) -> Vec<u64> {
-        let (mut numbers, mut ids) = (Vec::new(), std::collections::BTreeSet::new());
-        let filter = EventFilter { host: Some(host), ..EventFilter::default() };
-        self.service.ingest().with_log(|log| {
-            log.scan(&filter, &mut |stored| {
-                if let Some(number) = stored.event.ocsf["metadata"]["sequence"].as_u64() {
-                    numbers.push(number);
-                    ids.insert(stored.event.id);
-                }
-                std::ops::ControlFlow::Continue(())
-            })
-            .unwrap();
-        });
-        assert_eq!(numbers.len(), ids.len());
-        numbers
     }
 }
 
@@ -174,17 +74,8 @@ impl Agent {
         let (key, request, digest) = make_request().unwrap();
         let signer = Signer::from_seed(&record_key_name(self.host), &[7; 32]).unwrap();
         let now_ms = self.uplink.clock.now_ms();
-        let text = countersign_text(self.host, token.ca, digest, now_ms);
-        let ask = Ask::Join(Box::new(Join {
-            secret: token.secret.clone(),
-            host: self.host,
-            name: "machine".into(),
-            request: hex::encode(request),
-            countersigned: signer.sign(&text),
-            record_key: signer.verifier().to_string(),
-            now_ms,
-            program: "0".into(),
-        }));
+        let join = site::join(self.host, &signer, &token, (&request, digest), now_ms);
+        let ask = Ask::Join(Box::new(join));
         let clock = Arc::clone(&self.uplink.clock);
         let mut link = Link::connect(&token.at, token.ca, None, clock).unwrap();
         let Answer::Certificate { certificate, renew_ms } = link.ask(&ask).unwrap() else {
@@ -298,8 +189,7 @@ fn five_agents_and_one_of_them_cut_off_for_a_day() {
     const STEP_S: u64 = 40;
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let (time, rng) = rim(&clock, 1);
-    let site = Site::open(&dir.path().join("hub"), loopback(), time, rng);
+    let site = Site::open(&dir.path().join("site"), loopback(), None, rim(&clock, 1));
     let chance = SeededRng::new(2);
     let folder = |n: u8| -> PathBuf { dir.path().join(format!("agent-{n}")) };
     let mut agents: Vec<Agent> = (1..=5)
@@ -362,8 +252,7 @@ fn five_agents_and_one_of_them_cut_off_for_a_day() {
 fn a_machine_that_was_away_for_longer_than_half_a_certificate_renews_it_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let (time, rng) = rim(&clock, 1);
-    let site = Site::open(&dir.path().join("hub"), loopback(), time, rng);
+    let site = Site::open(&dir.path().join("site"), loopback(), None, rim(&clock, 1));
     let mut agent =
         Agent::open(&dir.path().join("agent"), 1, EventLogConfig::default(), rim(&clock, 2));
     agent.join(&site);
@@ -384,8 +273,7 @@ fn a_machine_that_was_away_for_longer_than_half_a_certificate_renews_it_and_goes
 fn a_machine_whose_log_went_back_begins_a_new_spool_and_nothing_is_taken_for_another_event() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let (time, rng) = rim(&clock, 1);
-    let site = Site::open(&dir.path().join("hub"), loopback(), time, rng);
+    let site = Site::open(&dir.path().join("site"), loopback(), None, rim(&clock, 1));
     let folder = dir.path().join("agent");
     let mut agent = Agent::open(&folder, 1, EventLogConfig::default(), rim(&clock, 2));
     agent.join(&site);
@@ -411,8 +299,7 @@ fn a_machine_whose_log_went_back_begins_a_new_spool_and_nothing_is_taken_for_ano
 fn what_the_budget_pushed_out_is_a_gap_that_the_hub_writes_down() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let (time, rng) = rim(&clock, 1);
-    let site = Site::open(&dir.path().join("hub"), loopback(), time, rng);
+    let site = Site::open(&dir.path().join("site"), loopback(), None, rim(&clock, 1));
     let config = EventLogConfig {
         segment_bytes_max: 100_000,
         retention_bytes_max: 60_000,

@@ -142,11 +142,20 @@ fn wait(context: &Context, events: &mut Events, scanned: Option<SystemTime>) {
     let interval = Duration::from_secs(context.config.scan_interval_s.max(60));
     let live = live_file(&context.config.data_dir);
     let (mut looked, mut seen, mut before) = (Instant::now(), changed_at(&live), scanned);
+    let joined = join::joined_file(&context.config.data_dir);
+    let mut kept = false;
     while begun.elapsed() < interval {
         std::thread::sleep(PAUSE);
         record(context, events, Recorder::tick);
-        take_detected(context);
-        take_models(context, &mut events.models);
+        let models = take_models(context, &mut events.models);
+        let more = take_detected(context) || models;
+        if !joined.exists() {
+            kept = false;
+        } else if more || !kept {
+            // Neither a hub that was joined just now nor a case of behaviour waits for a scan.
+            keep_for_hub(context, host::host_id());
+            kept = true;
+        }
         let now = changed_at(&live);
         if now.is_some() && now != seen {
             // Left by `ringfort up`, which may look at all processes.
@@ -169,13 +178,13 @@ fn wait(context: &Context, events: &mut Events, scanned: Option<SystemTime>) {
     }
 }
 
-/// Takes in what is known of the models on this machine, when there is news.
-fn take_models(context: &Context, taken: &mut Option<SystemTime>) {
+/// Takes in what is known of the models on this machine. Returns whether there was news.
+fn take_models(context: &Context, taken: &mut Option<SystemTime>) -> bool {
     let data_dir = &context.config.data_dir;
     let path = models::models_file(data_dir);
     let now = changed_at(&path);
     if now.is_none() || now == *taken {
-        return;
+        return false;
     }
     *taken = now;
     let known = models::Models::load(&path);
@@ -190,13 +199,14 @@ fn take_models(context: &Context, taken: &mut Option<SystemTime>) {
         }
         Err(failure) => tell_failure(context, &failure),
     }
+    true
 }
 
-/// Takes in what the watcher of logs found.
-fn take_detected(context: &Context) {
+/// Takes in what the watcher of logs found. Returns whether that are further cases.
+fn take_detected(context: &Context) -> bool {
     let data_dir = &context.config.data_dir;
     if !relay::is_on(data_dir) {
-        return;
+        return false;
     }
     let host = host::host_id();
     let help = "check the disk";
@@ -207,10 +217,11 @@ fn take_detected(context: &Context) {
         Ok(taken)
     });
     match taken {
-        Ok(0) => {}
+        Ok(0) => return false,
         Ok(taken) => context.print(format!("{taken} cases of behaviour: ringfort cases")),
         Err(failure) => tell_failure(context, &failure),
     }
+    true
 }
 
 fn changed_at(path: impl AsRef<Path>) -> Option<SystemTime> {

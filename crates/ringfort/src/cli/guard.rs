@@ -26,6 +26,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use hub::guard::recorder::Recorder;
 use hub::guard::upstream::Upstream;
 use hub::guard::{Guard, ModelFacts, self_test, serve};
+use hub::tls;
 use spine::{Clock, Rng};
 use vet::guard::policy::Policy;
 
@@ -132,7 +133,7 @@ async fn guard(matches: &ArgMatches, context: &Context, policy: Policy) -> Outco
     let file = |name: &str| matches.get_one::<PathBuf>(name);
     let tls = match file("tls-cert").zip(file("tls-key")) {
         Some((chain, key)) => Some(
-            serve::acceptor(chain, key)
+            tls::from_files(chain, key)
                 .or_hint("the certificate cannot be used", "give both as PEM")?,
         ),
         None if listen.ip().is_loopback() => None,

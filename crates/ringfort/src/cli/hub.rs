@@ -5,7 +5,8 @@
 //! (`--tls-cert`, `--tls-key`). Passkeys belong to a name, so give it one with `--name`. The
 //! section `[page]` of the configuration says the same for `ringfort up`.
 //!
-//! `ringfort hub --link` prints a link that signs in once, for half an hour.
+//! `ringfort hub --link` prints a link that signs in once, for half an hour. Where systemd keeps what
+//! is printed in the journal, starting the page prints none.
 //!
 //! The page proposes and shows. It holds no key that approves, and what it says is not believed by
 //! any executor: whoever steals it can look, and can act on nothing.
@@ -158,13 +159,25 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         let origin = config.origin(address.port());
         let hub = open(config, origin, context)?;
         context.print(format!("the page: {}", hub.origin));
-        let link = hub.sign_in_link().or_hint("no link can be made", "check the disk")?;
-        context.print(format!("sign in once, within half an hour: {link}"));
+        if is_kept_by_journal() {
+            context.print("`ringfort hub --link` prints a link that signs in once");
+        } else {
+            let link = hub.sign_in_link().or_hint("no link can be made", "check the disk")?;
+            context.print(format!("sign in once, within half an hour: {link}"));
+        }
         hub::messages::start(Arc::clone(&hub));
         serve_machines(&hub, context).await?;
         hub::server::serve(hub, listener).await.or_hint("the page ended", help)
     })?;
     Ok(Exit::Done)
+}
+
+/// Whether what is printed goes to the journal (systemd.exec(5), `JOURNAL_STREAM`), where others may
+/// read it later.
+fn is_kept_by_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(std::io::stdout())
+        .is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 fn open(config: HubConfig, origin: String, context: &Context) -> Result<Arc<Hub>, Failure> {

@@ -6,7 +6,8 @@
 //! that signs in once (`--no-page` leaves it out). A watcher that may only read follows the
 //! logs of this host (`--no-logs` leaves it out), and models that lie on it are vetted, now and
 //! when they change. Without root ringfort observes, and says so.
-//! `Ctrl-C` ends all of them; nothing is left running.
+//! `Ctrl-C` ends all of them; nothing is left running. Where systemd starts the others, its fourth
+//! unit starts this one with `--watch-only`.
 //!
 //! The first cases are shown from what is already on the machine; fresh package metadata and the
 //! changelogs of waiting updates stream in after that.
@@ -58,6 +59,13 @@ fn args(command: Command) -> Command {
         )
         .arg(Arg::new("no-logs").long("no-logs").action(ArgAction::SetTrue).help("Follow no logs"))
         .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Scan once, then end"))
+        .arg(
+            Arg::new("watch-only")
+                .long("watch-only")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["once", "no-logs"])
+                .help("Only follow logs and look at what runs; the other parts run by themselves"),
+        )
 }
 
 struct Part {
@@ -82,6 +90,14 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     agent_dir(data_dir).or_hint("the data folder cannot be made", help)?;
     context.print(format!("ringfort {} in `{}`", env!("CARGO_PKG_VERSION"), data_dir.display()));
     let mut parts = Vec::new();
+    if matches.get_flag("watch-only") {
+        if root {
+            look_at_processes(context)?;
+        }
+        parts.push(start_watcher(context)?);
+        vet_models(context);
+        return watch(context, &mut parts, root, false);
+    }
     if root {
         let socket = socket_path(data_dir);
         parts.push(start("executor", context, &socket)?);

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let mut wanted = Vec::new();
     for name in &names {
         let Some(root) = Root::named(name) else {
-            eprintln!("there is no root `{name}`\n  hint: mini, server, large");
+            eprintln!("there is no root `{name}`\n  hint: mini, booted, server, large");
             return ExitCode::from(2);
         };
         wanted.push(root);
