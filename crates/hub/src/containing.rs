@@ -134,7 +134,22 @@ pub fn named(
     if case.kind == "patch" {
         of_weakness(&mut named, findings, live);
     }
+    for finding in findings {
+        if let FindingKind::Model { path, .. } = &finding.kind {
+            of_model(&mut named, path);
+        }
+    }
     named
+}
+
+/// A model that was vetted and flagged: the very file is known.
+fn of_model(named: &mut Named, path: &str) {
+    if is_of_the_system(path) || !is_normal_absolute(path) {
+        let text = format!("{path} belongs to the system: a package that holds it is removed.");
+        named.leave(text);
+    } else {
+        named.file(path);
+    }
 }
 
 fn of_event(named: &mut Named, event: &Value, machine: Option<&str>) {
@@ -426,6 +441,31 @@ mod tests {
         assert!(of(Some(live("rsync", false))).suspects[0].listens);
         for none in [Some(live("rsync", true)), Some(live("openssh-server", false)), None] {
             let found = of(none);
+            assert!(found.is_empty() && found.left.len() == 1, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_was_flagged_is_moved_away_itself_unless_it_is_the_systems() {
+        let of = |path: &str| {
+            let finding = Finding {
+                id: "019d19ec-2e50-71a1-81b2-1c3d4e5f6071".parse::<FindingId>().unwrap(),
+                time_ms: 0,
+                host: HostId(Digest([1; 32])),
+                kind: FindingKind::Model {
+                    path: path.into(),
+                    sha256: "00".repeat(32),
+                    format: "pickle".into(),
+                },
+                status: Status::Affected,
+                ids: vec![],
+                evidence: vec![],
+            };
+            named(&case("model"), &[finding], None, None, None)
+        };
+        assert_eq!(of("/home/ann/weights.pkl").files, ["/home/ann/weights.pkl"]);
+        for path in ["/usr/lib/python3/dist-packages/x.pkl", "weights.pkl", "/home/../etc/x"] {
+            let found = of(path);
             assert!(found.is_empty() && found.left.len() == 1, "{found:?}");
         }
     }

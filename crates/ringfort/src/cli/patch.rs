@@ -5,6 +5,9 @@
 //! which services restart, and asks. With your signature the executor applies it, checks it, and
 //! scans again: only then does it say "fixed". `ringfort undo` takes it back.
 //!
+//! Where NAME is a model that was flagged (its file, or its case), the fix is to move that file away,
+//! whole; it takes your signature, and is taken back, in the same way.
+//!
 //! `--dry-run` stops before asking. `--root DIR` does the same to another root file system.
 
 use std::path::PathBuf;
@@ -14,8 +17,10 @@ use serde_json::json;
 use spine::{ActionState, ApprovalWindow, CaseEvent, Clock as _};
 use store::{CaseFilter, State as _};
 
+use crate::agent::models::moving;
 use crate::agent::patching::{self, Tried};
-use crate::agent::session::{Session, Wanted};
+use crate::agent::scan;
+use crate::agent::session::{Session, Wanted, open_state};
 use crate::approving;
 use crate::cli_support::root_arg;
 use crate::client::Client;
@@ -47,7 +52,7 @@ fn args(command: Command) -> Command {
                 .num_args(0..)
                 .value_name("NAME")
                 .required_unless_present("all")
-                .help("Packages, or source packages as `ringfort cases` names them"),
+                .help("Packages, source packages or models as `ringfort cases` names them"),
         )
 }
 
@@ -55,6 +60,13 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let root = matches.get_one::<PathBuf>("root").cloned().unwrap_or_else(|| "/".into());
     let subjects: Vec<String> =
         matches.get_many::<String>("subjects").into_iter().flatten().cloned().collect();
+    if let ([subject], true) = (subjects.as_slice(), scan::is_this_machine(&root)) {
+        let state = open_state(&context.config.data_dir)?;
+        if let Some(case) = moving::case_of(&state, subject)? {
+            let how = (matches.get_flag("dry-run"), matches.get_flag("yes"));
+            return moving::move_away(context, &state, case, how);
+        }
+    }
     let wanted = Wanted { paths: Vec::new(), distribution: true, offline: false };
     let session = Session::run(context, &root, &wanted)?;
     let chosen = patching::chosen(&session.scan.inventory.upgrades, &subjects)?;

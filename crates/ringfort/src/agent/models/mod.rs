@@ -6,6 +6,7 @@
 //! | `looking.rs` | runs in a confined worker: which files are models, and what they would do |
 //! | `passing.rs` | one pass over the folders: what is known, what the worker says, kept as a file |
 //! | `cases.rs` | from what is kept to cases and findings |
+//! | `moving.rs` | moving a flagged file away, for `ringfort patch` |
 //! | `now.rs` | both at once, for `ringfort vet --machine` |
 //!
 //! `ringfort up` makes the passes, because models lie in people's own folders; the worker that
@@ -18,6 +19,7 @@ use vet::Report;
 
 pub mod cases;
 pub mod looking;
+pub mod moving;
 pub mod now;
 pub mod passing;
 
