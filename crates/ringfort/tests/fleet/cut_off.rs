@@ -1,8 +1,8 @@
 //! Five machines at 50 events a second each; the cable of one is pulled.
 //!
 //! What is real: six `ringfort up` in six network namespaces, their files, their clocks, the cable.
-//! What is not: the events are of sockets that come and go only in what `ringfort up` leaves for the
-//! agent, which the test writes; and the cable is out for a minute, or as many seconds as
+//! What is not: the events are of sockets that come and go only in what `ringfort up` leaves for
+//! the agent, which the test writes; and the cable is out for a minute, or as many seconds as
 //! `RINGFORT_TEST_CUT_S` says. From 960 on it is also held that the hub says so. The bytes of a day
 //! are those of the events that there were, sealed, times the rest of a day; the day itself, with a
 //! clock that is moved, is in `agent::uplink_tests`.
@@ -105,8 +105,8 @@ fn five_machines_and_the_cable_of_one_is_pulled() {
     }
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let wards = &wards;
-        scope.spawn(|| {
+        let (wards, over) = (wards.as_slice(), &over);
+        scope.spawn(move || {
             let mut round = 0;
             while !over.load(Ordering::SeqCst) {
                 for ward in wards {
@@ -117,7 +117,7 @@ fn five_machines_and_the_cable_of_one_is_pulled() {
             }
         });
         // However this ends, the other thread does too.
-        let _ends = Ends(&over);
+        let _ends = Ends(over);
         cut_off_and_back(&hub, wards, &hosts);
     });
     for (ward, host) in wards.iter().zip(&hosts) {
