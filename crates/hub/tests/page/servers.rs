@@ -1,5 +1,5 @@
 //! Messages against servers that are not ours: aiosmtpd, a mail server, over STARTTLS; and Python's
-//! own HTTP server. Both are down for an hour, which is the hub's clock moved, and are then started.
+//! own HTTP server. Both are down for an hour (the hub's clock is moved), and are then started.
 //!
 //! Needs Debian's `python3-aiosmtpd`.
 #![expect(clippy::disallowed_methods, reason = "the test starts real servers")]

@@ -168,8 +168,8 @@ fn filter(allowed: &Allowed<'_>) -> Result<BpfProgram, String> {
         };
         rules.insert(*call, rule);
     }
-    // systemd takes `clone3` away where a unit may not enter namespaces (RestrictNamespaces=), and the
-    // C library then starts threads with `clone`.
+    // systemd takes `clone3` away where a unit may not enter namespaces (RestrictNamespaces=), and
+    // the C library then starts threads with `clone`.
     let thread = SeccompCmpOp::MaskedEq(THREAD | NAMESPACES);
     let thread = SeccompCondition::new(0, SeccompCmpArgLen::Qword, thread, THREAD)
         .and_then(|condition| SeccompRule::new(vec![condition]))

@@ -5,8 +5,8 @@
 //! (`--tls-cert`, `--tls-key`). Passkeys belong to a name, so give it one with `--name`. The
 //! section `[page]` of the configuration says the same for `ringfort up`.
 //!
-//! `ringfort hub --link` prints a link that signs in once, for half an hour. Where systemd keeps what
-//! is printed in the journal, starting the page prints none.
+//! `ringfort hub --link` prints a link that signs in once, for half an hour. Where systemd keeps
+//! what is printed in the journal, starting the page prints none.
 //!
 //! The page proposes and shows. It holds no key that approves, and what it says is not believed by
 //! any executor: whoever steals it can look, and can act on nothing.
@@ -172,8 +172,8 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Whether what is printed goes to the journal (systemd.exec(5), `JOURNAL_STREAM`), where others may
-/// read it later.
+/// Whether what is printed goes to the journal (systemd.exec(5), `JOURNAL_STREAM`), where others
+/// may read it later.
 fn is_kept_by_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     rustix::fs::fstat(std::io::stdout())

@@ -1,5 +1,5 @@
-//! Machines that are made of namespaces: each has a root file system of its own (an overlay over one
-//! Debian root), processes, a name, and a network with one cable to the hub's bridge.
+//! Machines that are made of namespaces: each has a root file system of its own (an overlay over
+//! one Debian root), processes, a name, and a network with one cable to the hub's bridge.
 //!
 //! All of it belongs to one process a machine, which ends when the test does, however it ends; with
 //! it go the mounts, the processes and the network. Nothing is done to the network of this machine.

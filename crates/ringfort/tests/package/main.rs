@@ -175,7 +175,8 @@ fn record(machine: &Booted) -> (String, u64) {
 /// Asks the unit of the hub to listen for machines.
 fn listen(hub: &Booted) {
     std::fs::create_dir_all(hub.root.join("etc/ringfort")).unwrap();
-    let config = "[machines]\nlisten = \"10.98.0.1:7118\"\nat = \"10.98.0.1:7118\"\n[site]\nfleet_size = 2\n";
+    let config = "[machines]\nlisten = \"10.98.0.1:7118\"\nat = \"10.98.0.1:7118\"\n\
+                  [site]\nfleet_size = 2\n";
     std::fs::write(hub.root.join("etc/ringfort/ringfort.toml"), config).unwrap();
     hub.at.does(&["systemctl", "restart", "ringfort-exec", "ringfort-agent", "ringfort-hub"]);
     until("the page answers", 60, || ask(hub.at, "GET", "/sign-in", "", ""));
@@ -198,7 +199,7 @@ fn hold(machine: &Booted) {
     ]);
 }
 
-/// What a dry run that broke off may leave: a mount below the state, with something precious behind.
+/// What a dry run that broke off may leave: a mount below the state, something precious behind.
 fn leave_mounted(machine: &Booted) {
     machine.at.does(&[
         "sh",
