@@ -119,7 +119,7 @@ mod tests {
             kind: "patch".into(),
             subject,
             title: String::new(),
-            priority: if n % 2 == 0 { Priority::Immediate } else { Priority::Scheduled },
+            priority: if n.is_multiple_of(2) { Priority::Immediate } else { Priority::Scheduled },
             state,
             owner: None,
             findings: vec![],

@@ -36,9 +36,9 @@ mod tests {
         let rng = SeededRng::new(1);
         let mut found = 0;
         for _ in 0..3_000 {
-            let byte = || match rng.chance(850) {
-                true => b" ~a\n\t0"[rng.index(6)],
-                false => u8::try_from(rng.below(256)).unwrap(),
+            let byte = || {
+                let often = b" ~a\n\t0"[rng.index(6)];
+                if rng.chance(850) { often } else { u8::try_from(rng.below(256)).unwrap() }
             };
             let bytes: Vec<u8> = (0..rng.index(400)).map(|_| byte()).collect();
             let min = rng.index(13) + 1;

@@ -121,11 +121,9 @@ fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     if let Some(first) = cases.iter().find(|case| case.state.is_open()) {
         let id = first.id.to_string();
         let id = id.get(..8).unwrap_or(&id);
-        let (all, subject) = (cases.len(), inert(&first.subject));
-        context.progress(format!(
-            "{all} cases; why the first one matters: `ringfort cases {id}`; to fix it: `ringfort \
-             patch {subject}`"
-        ));
+        let (all, next) = (cases.len(), inert(&next_step(first)));
+        let why = format!("why the first one matters: `ringfort cases {id}`");
+        context.progress(format!("{all} cases; {why}; {next}"));
     }
     Ok(Exit::Findings)
 }
@@ -184,6 +182,19 @@ fn evidence(context: &Context, state: &SqliteState, case: &Case, file: &Path) ->
     Ok(if bundle.left_out.is_empty() { Exit::Done } else { Exit::Unknown })
 }
 
+/// What a person does next. Behaviour has no fix: somebody says what it was, or shuts it in.
+fn next_step(case: &Case) -> String {
+    let id = case.id.to_string();
+    let id = id.get(..8).unwrap_or(&id);
+    match case.kind.as_str() {
+        "behaviour" => format!(
+            "if it is expected: `ringfort cases {id} --accept`; to shut it in: its page, whose \
+             address `ringfort hub --link` prints"
+        ),
+        _ => format!("to fix it: `ringfort patch {}`", case.subject),
+    }
+}
+
 /// The order in which cases are shown: the most urgent first, among equals the one that is known
 /// to close most weaknesses, then by name.
 fn rank(case: &Case) -> (Reverse<Priority>, Reverse<usize>, &str) {
@@ -205,7 +216,7 @@ fn show(context: &Context, case: &Case) -> Result<(), Failure> {
     let since = time_text(case.created_ms);
     context.print(format!("  state: {}, since {since}", state.as_str().unwrap_or("unknown")));
     if case.state.is_open() {
-        context.print(inert(&format!("  next: ringfort patch {}", case.subject)));
+        context.print(inert(&format!("  next: {}", next_step(case))));
     }
     Ok(())
 }

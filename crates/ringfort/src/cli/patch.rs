@@ -5,8 +5,8 @@
 //! which services restart, and asks. With your signature the executor applies it, checks it, and
 //! scans again: only then does it say "fixed". `ringfort undo` takes it back.
 //!
-//! Where NAME is a model that was flagged (its file, or its case), the fix is to move that file away,
-//! whole; it takes your signature, and is taken back, in the same way.
+//! Where NAME is a model that was flagged (its file, or its case), the fix is to move that file
+//! away, whole; it takes your signature, and is taken back, in the same way.
 //!
 //! `--dry-run` stops before asking. `--root DIR` does the same to another root file system.
 
