@@ -122,7 +122,7 @@ fn is_proved(leaf: &[u8], proof: &str, vkey: &str) -> Result<(), String> {
         }
         if at % 2 == 1 || at == last {
             hash = node(&other, &hash);
-            while at % 2 == 0 && at != 0 {
+            while at.is_multiple_of(2) && at != 0 {
                 (at, last) = (at / 2, last / 2);
             }
         } else {

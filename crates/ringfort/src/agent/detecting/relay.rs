@@ -153,7 +153,7 @@ pub fn take_in(data_dir: &Path, state: &SqliteState, host: HostId, now_ms: i64) 
                 let _ = std::fs::remove_file(&path);
             }
             Err(error) => {
-                tracing::warn!(%error, "a detected case cannot be kept; it is tried again")
+                tracing::warn!(%error, "a detected case cannot be kept; it is tried again");
             }
         }
     }
