@@ -36,6 +36,8 @@ pub const PAGE: Page = Page {
 
 /// The kind of cases that are about behaviour.
 pub const BEHAVIOUR: &str = "behaviour";
+/// The kind of cases about models that were vetted.
+const MODEL: &str = "model";
 /// Findings that are shown in full.
 const FINDINGS_SHOWN: usize = 30;
 /// Standard ids that are shown.
@@ -133,6 +135,26 @@ fn view(ask: &Ask<'_>) -> Result<View, Oops> {
     Ok(View::new(plain(&case.title), body))
 }
 
+/// A model has no other version that is known to be good: what helps is that nobody loads it.
+fn moved_away(ask: &Ask<'_>, known: &Known) -> Markup {
+    html! {
+        p { "ringfort can move the file away and keep it whole. That is tried first, and nothing is \
+            done until somebody signs; it can be put back." }
+        @match &known.containment {
+            Some((proposal, _)) => {
+                p.actions {
+                    a.button.main href={ "/plans/" (proposal.plan) } { "Look closer and approve" }
+                }
+            }
+            None if ask.may(Role::Approver) => {
+                (button(ask, &format!("/cases/{}/contain", known.case.id), "main",
+                    "Make a plan to move it away"))
+            }
+            None => {}
+        }
+    }
+}
+
 fn proposed(ask: &Ask<'_>, known: &Known) -> Markup {
     let case = &known.case;
     let prepare = |text: &str| button(ask, &format!("/cases/{}/prepare", case.id), "main", text);
@@ -155,6 +177,7 @@ fn proposed(ask: &Ask<'_>, known: &Known) -> Markup {
             }
         },
         None if !case.state.is_open() => html! { p { "None is needed." } },
+        None if case.kind == MODEL => moved_away(ask, known),
         None if case.kind != "patch" => html! {
             p { "ringfort has no fix of its own for this kind of case." }
         },

@@ -6,7 +6,7 @@ use hub::db::PasskeyRow;
 use hub::executor::{Done, Key, Running, Seen};
 use hub::role::Role;
 use serde_json::json;
-use spine::{KeyId, PlanHash, Priority};
+use spine::{Case, Finding, FindingKind, KeyId, PlanHash, Priority, Status};
 use store::State as _;
 
 use super::support::{HOST, NOW_MS, Page, behaviour, case, detected};
@@ -60,6 +60,44 @@ fn contain_makes_a_plan_of_what_the_case_names_and_says_what_stops_working() {
         0,
         "nothing is done before a signature"
     );
+}
+
+#[test]
+fn a_model_that_was_flagged_is_moved_away_whole_and_is_no_file_of_the_system() {
+    let page = Page::with(&[]);
+    let id = "019d19ec-2e50-71a1-81b2-1c3d4e5f6071".parse().unwrap();
+    let path = "/home/ann/<b>weights.pkl";
+    let case = Case {
+        id: Case::identity(HOST, "model", path).unwrap(),
+        kind: "model".into(),
+        findings: vec![id],
+        ..case(path, Priority::Immediate)
+    };
+    let model =
+        FindingKind::Model { path: path.into(), sha256: "ab".repeat(32), format: "pickle".into() };
+    let finding = Finding {
+        id,
+        time_ms: NOW_MS,
+        host: HOST,
+        kind: model,
+        status: Status::Affected,
+        ids: vec![],
+        evidence: vec![],
+    };
+    page.state().put_findings(&[finding]).unwrap();
+    page.state().put_case(&case).unwrap();
+    let approver = page.browser(Role::Approver);
+    let shown = approver.get(&format!("/cases/{}", case.id)).text;
+    assert!(shown.contains("Make a plan to move it away") && !shown.contains(path));
+    let end = page.ended(&approver.post(&format!("/cases/{}/contain", case.id), &[])).end.unwrap();
+    assert!(end.good, "{}", end.text);
+    let hash = end.next.strip_prefix("/plans/").unwrap().split('#').next().unwrap();
+    let plan = page.state().plan(&hash.parse().unwrap()).unwrap().unwrap();
+    assert_eq!(plan.steps.len(), 1);
+    assert_eq!(plan.steps[0].actuator, "file.quarantine");
+    assert_eq!(plan.steps[0].params["path"], json!(path));
+    let shown = approver.get(&format!("/cases/{}", case.id)).text;
+    assert!(shown.contains(&format!("/plans/{hash}")), "the case leads to it");
 }
 
 #[test]
