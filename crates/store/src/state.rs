@@ -169,7 +169,8 @@ pub trait State {
     /// All actions, newest first.
     fn actions(&self) -> Result<Vec<Action>, StateError>;
 
-    /// Adds or replaces a small document of any other kind, such as the listeners of a host.
+    /// Adds or replaces a small document of any other kind, such as the listeners of a host. Nobody
+    /// signs it, so it may hold fractions.
     fn put_doc(&self, kind: &str, key: &str, document: &Value) -> Result<(), StateError>;
     /// One document.
     fn get_doc(&self, kind: &str, key: &str) -> Result<Option<Value>, StateError>;

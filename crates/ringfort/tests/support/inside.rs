@@ -36,7 +36,8 @@ impl Inside {
 
     /// Runs a program on the machine to its end, with something on its standard input.
     pub fn says(self, program: &[&str], input: &str) -> Output {
-        let mut bounded = vec!["/usr/bin/timeout", PROGRAM_S_MAX];
+        // In a session of its own no terminal can stop it.
+        let mut bounded = vec!["/usr/bin/setsid", "--wait", "/usr/bin/timeout", PROGRAM_S_MAX];
         bounded.extend(program);
         let mut child = self
             .command(&bounded)
