@@ -64,6 +64,8 @@ mod text;
 mod time;
 
 #[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
 mod tests;
 
 pub use correlation::{Correlated, Correlator};
@@ -77,7 +79,7 @@ use atom::Look;
 use expr::Scene;
 use facts::Facts;
 use limits::{EVIDENCE_CHARS_MAX, EVIDENCE_MAX};
-use pack::RuleData;
+use pack::{OfKind, RuleData};
 
 /// Matches events against the rules of a pack.
 #[derive(Debug)]
@@ -180,6 +182,117 @@ impl Rules {
 
     /// Hands over each rule that the event matches, in the order of the pack.
     pub fn match_event<'r>(&'r self, event: &Observed<'_>, sink: &mut impl FnMut(Match<'r>)) {
+        let Some((of_kind, facts)) = self.facts(event) else { return };
+        let mut asked = of_kind.not_meant.clone();
+        let mut candidates = of_kind.always.clone();
+        self.pack.index.search(&facts, &of_kind.fields, |rule| {
+            if asked.insert(rule) {
+                candidates.push(rule);
+            }
+        });
+        candidates.sort_unstable();
+        self.evaluate(&facts, candidates, sink);
+    }
+
+    /// The same by asking every rule that the event is for, whatever its keys say: what the index
+    /// must not change.
+    #[cfg(test)]
+    pub(self) fn match_plainly<'r>(
+        &'r self,
+        event: &Observed<'_>,
+        sink: &mut impl FnMut(Match<'r>),
+    ) {
+        let Some((of_kind, facts)) = self.facts(event) else { return };
+        let all = 0..u32::try_from(self.pack.rules.len()).unwrap();
+        let meant = all.filter(|rule| !of_kind.not_meant.contains(*rule)).collect();
+        self.evaluate(&facts, meant, sink);
+    }
+
+    fn evaluate<'r>(
+        &'r self,
+        facts: &Facts<'_>,
+        candidates: Vec<u32>,
+        sink: &mut impl FnMut(Match<'r>),
+    ) {
+        let pack = &self.pack;
+        let scene = Scene { atoms: &pack.atoms, tables: &pack.tables, facts };
+        for place in candidates {
+            let Some(rule) = pack.rules.get(place as usize) else { continue };
+            let look = if rule.is_strict { Look::Strict } else { Look::Loose };
+            if pack.programs.holds(rule.program, &scene, look) {
+                let strictly = pack.programs.holds(rule.program, &scene, Look::Strict);
+                let seen = if strictly { Seen::AsLogged } else { Seen::Canonical };
+                sink(self.found(place, rule, &scene, seen));
+            }
+        }
+    }
+
+    /// How often disguises were taken off the event's command lines: the sign "obfuscation
+    /// present".
+    pub obfuscation: u32,
+    /// Values that correlations group by.
+    grouping: Vec<(String, String)>,
+}
+
+impl<'r> Match<'r> {
+    /// The id of the rule.
+    pub fn id(&self) -> &'r str {
+        self.pack.tables.texts.get(self.rule.id)
+    }
+
+    /// The title of the rule.
+    pub fn title(&self) -> &'r str {
+        self.pack.tables.texts.get(self.rule.title)
+    }
+
+    /// The authors of the rule, as they write themselves. Their licence asks to keep them.
+    pub fn authors(&self) -> &'r str {
+        self.pack.tables.texts.get(self.rule.authors)
+    }
+
+    /// How grave it is.
+    pub fn level(&self) -> Level {
+        self.rule.level
+    }
+
+    /// The tags of the rule.
+    pub fn tags(&self) -> impl Iterator<Item = &'r str> {
+        self.pack.tables.texts.get(self.rule.tags).split_whitespace()
+    }
+
+    /// The ATT&CK techniques of the rule, such as `T1059.001`.
+    pub fn techniques(&self) -> impl Iterator<Item = String> {
+        self.tags().filter_map(|tag| {
+            let name = tag.strip_prefix("attack.t")?;
+            name.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("T{name}"))
+        })
+    }
+
+    /// Whether the rule is only there for a correlation, and no statement by itself.
+    pub fn is_silent(&self) -> bool {
+        self.rule.is_silent
+    }
+
+    /// The value of a field that correlations need.
+    pub(self) fn value(&self, field: &str) -> Option<&str> {
+        let mut known = self.grouping.iter();
+        known.find(|(name, _)| name == field).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Rules {
+    /// Makes a pack ready.
+    pub fn new(pack: Pack) -> Self {
+        Self { pack }
+    }
+
+    /// The pack.
+    pub fn pack(&self) -> &Pack {
+        &self.pack
+    }
+
+    /// Hands over each rule that the event matches, in the order of the pack.
+    pub fn match_event<'r>(&'r self, event: &Observed<'_>, sink: &mut impl FnMut(Match<'r>)) {
         let pack = &self.pack;
         let Some((kind, facts)) = self.facts(event) else { return };
         let Some(of_kind) = pack.by_kind.get(kind) else { return };
@@ -214,7 +327,7 @@ impl Rules {
         self.facts(event).map_or(0, |(_, facts)| facts.marks())
     }
 
-    fn facts<'e>(&'e self, event: &Observed<'e>) -> Option<(usize, Facts<'e>)> {
+    fn facts<'e>(&'e self, event: &Observed<'e>) -> Option<(&'e OfKind, Facts<'e>)> {
         let pack = &self.pack;
         let kind = pack.kinds.of(event)?;
         let of_kind = pack.by_kind.get(kind)?;
@@ -234,7 +347,7 @@ impl Rules {
         if let Some(any) = pack.names.field(fields::ANY).filter(|_| of_kind.words) {
             facts.add_words(any, event.raw);
         }
-        Some((kind, facts))
+        Some((of_kind, facts))
     }
 
     fn found<'r>(
