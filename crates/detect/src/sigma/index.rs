@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
 
 use super::atom::{Atom, Field, Order, Test};
 use super::compile::Compiler;
@@ -183,7 +183,8 @@ impl IndexBuilder {
             let mut patterns: Vec<(String, Vec<u32>)> = patterns.into_iter().collect();
             patterns.sort();
             let search = AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .kind(Some(AhoCorasickKind::DFA))
+                .start_kind(StartKind::Unanchored)
                 .match_kind(MatchKind::Standard)
                 .prefilter(false)
                 .build(patterns.iter().map(|(text, _)| text))
@@ -214,6 +215,11 @@ impl TextIndex {
 }
 
 impl Index {
+    /// How many bytes the searches take.
+    pub(super) fn search_bytes(&self) -> usize {
+        self.texts.iter().flatten().map(|index| index.search.memory_usage()).sum()
+    }
+
     /// How many rules have no key.
     pub(super) fn keyless(&self) -> usize {
         self.always.iter().map(Vec::len).sum()

@@ -192,8 +192,9 @@ impl Pack {
     /// What it is made of, for engineers: counts of rules without a key, of atoms and of tables.
     pub fn shape(&self) -> String {
         format!(
-            "{} without a key, {} atoms, {}",
+            "{} without a key, {} MB of searches, {} atoms, {}",
             self.index.keyless(),
+            self.index.search_bytes() / 1_000_000,
             self.atoms.len(),
             self.tables.shape()
         )

@@ -185,13 +185,13 @@ mod tests {
     #[test]
     fn it_is_what_the_tree_gives() {
         for data in [
-            r#""EventData":{"Image":"C:\\a.exe","Level":"own","Channel":"of another","X":null}"#,
-            r#""EventData":{"Data":{"#text":["a","b"]},"Binary":null}"#,
-            r#""EventData":{"Data":"a","Data_1":2,"Data_2":true,"Data_3":1.5}"#,
-            r#""UserData":{"LogFileCleared":{"#attributes":{"xmlns":"y"},"SubjectUserName":"ann"}}"#,
-            r#""UserData":{"A":{"#attributes":{"xmlns":"y","Id":7}}},"RenderingInfo":{"Message":"m"}"#,
-            r#""EventData":{"A":{"B":{"C":{"D":{"E":{"F":{"G":{"H":{"I":{"J":1}}}}}}}}}}"#,
-            r#""EventData":null,"ProcessingErrorData":{"ErrorCode":15},"RenderingInfo":null"#,
+            r##""EventData":{"Image":"C:\\a.exe","Level":"own","Channel":"of another","X":null}"##,
+            r##""EventData":{"Data":{"#text":["a","b"]},"Binary":null}"##,
+            r##""EventData":{"Data":"a","Data_1":2,"Data_2":true,"Data_3":1.5}"##,
+            r##""UserData":{"LogFileCleared":{"#attributes":{"xmlns":"y"},"SubjectUserName":"ann"}}"##,
+            r##""UserData":{"A":{"#attributes":{"xmlns":"y","Id":7}}},"RenderingInfo":{"Message":"m"}"##,
+            r##""EventData":{"A":{"B":{"C":{"D":{"E":{"F":{"G":{"H":{"I":{"J":1}}}}}}}}}}"##,
+            r##""EventData":null,"ProcessingErrorData":{"ErrorCode":15},"RenderingInfo":null"##,
         ] {
             let text = format!(
                 "{{\"Event\":{{\"#attributes\":{{\"xmlns\":\"x\"}},\"System\":{{\
