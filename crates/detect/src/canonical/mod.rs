@@ -224,18 +224,12 @@ fn letters(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
-/// Whether patterns say enough to be looked for in any order: one switch, a whole word of two
-/// letters, or three letters.
+/// Whether patterns say enough to be looked for in any order: two letters or digits, or one that
+/// begins a word. Such a text says as little in the line as it was logged.
 pub fn is_telling<'a>(patterns: impl IntoIterator<Item = &'a str>) -> bool {
     patterns.into_iter().any(|pattern| {
-        let is_switch = pattern.trim_start_matches([' ', WORD_START]).starts_with('-');
-        let begins = pattern.contains(WORD_START);
-        let needed = match (is_switch, begins && pattern.contains(WORD_END)) {
-            (true, _) if begins => 1,
-            (_, true) => 2,
-            _ => 3,
-        };
-        pattern.chars().filter(|c| c.is_alphabetic()).count() >= needed
+        let needed = if pattern.contains(WORD_START) { 1 } else { 2 };
+        letters(pattern) >= needed
     })
 }
 
@@ -291,6 +285,11 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
             said.push_str(&say(&inner, kind, depth + 1, &mut Marks::default()));
         }
     }
+    // White space at the end of a line is gone from its words, and a rule may look for it: to be
+    // sure that a word ends. A command that was decoded ends where its text does.
+    if lower.ends_with(' ') || (kind == Text::Script && depth > 0) {
+        push_end(&mut said, &lower, powershell);
+    }
     if lower != written {
         push_written(&mut said, &written, powershell);
     }
@@ -306,6 +305,17 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         said.push_str(&say(&inner, Text::Script, depth + 1, marks));
     }
     said
+}
+
+/// The last words once more, with something behind them.
+fn push_end(said: &mut String, lower: &str, powershell: bool) {
+    let mut last: Vec<&str> = lower.split_whitespace().rev().take(2).collect();
+    last.reverse();
+    for raw in last {
+        said.push(' ');
+        said.push_str(&WHOLE.frame(&word(raw, powershell, WHOLE, &mut Marks::default())));
+    }
+    said.push(' ');
 }
 
 /// Parameters of PowerShell also stay in the form in which they were written: not every rule says

@@ -298,8 +298,7 @@ fn holds_text(value: &str, text: &str) -> bool {
         return true;
     };
     let within = value.get(place..=last + place).unwrap_or_default();
-    memchr::memchr_iter(*rarest, within)
-        .any(|at| value.get(at..at + text.len()) == Some(text))
+    memchr::memchr_iter(*rarest, within).any(|at| value.get(at..at + text.len()) == Some(text))
 }
 
 /// How common a byte is in folded paths and command lines, roughly.
@@ -460,8 +459,18 @@ mod tests {
     fn an_expression_says_the_same_of_ascii_in_both_forms() {
         let lines = ["cmd /c x=1", "A_b-9\t\u{b}\n", "", "Invoke-Expression $env:X", "ssK \u{7f}"];
         for pattern in [
-            r"\w+\s", r"^.{3}$", r"(?i)invoke-\w+", r"\bk\b", r"[^a-z]+\d", r"\x7f", r"(?i)ssk",
-            r"\p{Cyrillic}|x", r"[\u{e4}b]-", "(?s)b.*9.", r"\D{2}", r"\W$",
+            r"\w+\s",
+            r"^.{3}$",
+            r"(?i)invoke-\w+",
+            r"\bk\b",
+            r"[^a-z]+\d",
+            r"\x7f",
+            r"(?i)ssk",
+            r"\p{Cyrillic}|x",
+            r"[\u{e4}b]-",
+            "(?s)b.*9.",
+            r"\D{2}",
+            r"\W$",
         ] {
             let regex = LazyRegex::new(pattern.to_owned()).unwrap();
             let any = build(pattern, false).unwrap();
