@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::canonical;
+
 use super::facts::{Fact, Facts, Scalar};
 use super::limits::REGEX_BYTES_MAX;
 use super::text::{TextId, Texts};
@@ -264,10 +266,12 @@ impl Atom {
     fn passes_loosely(&self, fact: &Fact<'_>, tables: &Tables) -> bool {
         let Some(view) = &fact.view else { return false };
         match (&self.test, self.loose) {
-            (Test::Regex(regex), _) => tables
-                .regexes
-                .get(*regex as usize)
-                .is_some_and(|regex| regex.is_match_loosely(&view.plain)),
+            (Test::Regex(regex), _) => tables.regexes.get(*regex as usize).is_some_and(|regex| {
+                regex.is_match_loosely(&view.plain)
+                    || canonical::switched(&view.plain)
+                        .iter()
+                        .any(|one| regex.is_match_loosely(one))
+            }),
             (_, Some((from, to))) => {
                 tables.loose.get(from as usize..to as usize).is_some_and(|patterns| {
                     patterns
@@ -301,16 +305,24 @@ fn holds_text(value: &str, text: &str) -> bool {
     memchr::memchr_iter(*rarest, within).any(|at| value.get(at..at + text.len()) == Some(text))
 }
 
-/// How common a byte is in folded paths and command lines, roughly.
-fn commonness(byte: u8) -> u8 {
-    match byte {
-        b'e' | b's' | b'i' | b'\\' | b' ' => 9,
-        b't' | b'o' | b'n' | b'r' | b'a' | b'c' | b'm' | b'd' | b'l' => 8,
-        b'w' | b'p' | b'u' | b'.' | b'x' | b'h' => 7,
-        b'f' | b'g' | b'y' | b'b' | b'0'..=b'3' | b'-' | b'v' => 6,
-        b'4'..=b'9' | b'k' | b'"' | b'/' | b':' => 5,
-        _ => 3,
-    }
+/// How common a byte is in folded paths and command lines, roughly: the higher the more.
+fn common(byte: u8) -> u8 {
+    const COMMON: [u8; 256] = {
+        let by_rank: [&[u8]; 5] =
+            [b"4567k89\"/:", b"fgyb0123-v", b"wpu.xh", b"tonracmdl", b"esi\\ "];
+        let mut table = [0; 256];
+        let mut rank = 0;
+        while rank < by_rank.len() {
+            let mut at = 0;
+            while at < by_rank[rank].len() {
+                table[by_rank[rank][at] as usize] = 1 + rank as u8;
+                at += 1;
+            }
+            rank += 1;
+        }
+        table
+    };
+    COMMON.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 fn compare(place: Place, value: &str, text: &str) -> bool {

@@ -108,14 +108,17 @@ impl Programs {
     /// filter should not grow wider because a rule looks harder.
     pub(super) fn holds(&self, at: u32, scene: &Scene<'_, '_>, look: Look) -> bool {
         let (kind, payload) = self.node(at);
-        let parts = self.parts(at, kind, payload);
+        let mut parts = self.parts(at, kind, payload);
         match kind {
             ATOM => scene
                 .atoms
                 .get(payload as usize)
                 .is_some_and(|atom| atom.holds(scene.facts, scene.tables, look)),
             ALL => self.fast_first(at, payload).all(|part| self.holds(part, scene, look)),
-            ANY => self.fast_first(at, payload).any(|part| self.holds(part, scene, look)),
+            ANY if self.is_slow(at) => {
+                self.fast_first(at, payload).any(|part| self.holds(part, scene, look))
+            }
+            ANY => parts.any(|part| self.holds(part, scene, look)),
             NOT => !self.holds(at + 1, scene, Look::Strict),
             _ => {
                 let least = self.words.get(at as usize + 1).copied().unwrap_or_default() as usize;
@@ -124,12 +127,18 @@ impl Programs {
         }
     }
 
-    /// The places of the parts of a node, slow ones last.
+    /// The places of the parts of a node: single comparisons, then what is made of several, then
+    /// what is slow. What is told as evidence keeps the order of the rule.
     fn fast_first(&self, at: u32, end: u32) -> impl Iterator<Item = u32> {
-        let parts = move || self.parts(at, ALL, end);
-        let slow = self.is_slow(at).then(parts).into_iter().flatten();
-        let fast = parts().filter(|part| !self.is_slow(*part));
-        fast.chain(slow.filter(|part| self.is_slow(*part)))
+        let rank = |part: u32| match self.node(part) {
+            _ if self.is_slow(part) => 2,
+            (ATOM, _) => 0,
+            _ => 1,
+        };
+        let last = if self.is_slow(at) { 2 } else { 1 };
+        (0..=last).flat_map(move |wanted| {
+            self.parts(at, ALL, end).filter(move |part| rank(*part) == wanted)
+        })
     }
 
     /// The places of the parts of a node.

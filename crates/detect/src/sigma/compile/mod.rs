@@ -292,8 +292,7 @@ impl Compiler {
                 continue;
             }
             // A part that only the text as logged can answer: then the whole is.
-            let powershell = item.powershell && !begins_other_program(text);
-            let found = canonical::needle(text, anchors, powershell)?;
+            let found = canonical::needle(text, anchors, item.powershell)?;
             patterns.extend(found.iter().map(|pattern| self.texts.add(pattern)));
         }
         if !canonical::is_telling(patterns.iter().map(|pattern| self.texts.get(*pattern))) {
@@ -415,16 +414,6 @@ fn number(value: &SigmaValue) -> Result<f64, String> {
         }
         SigmaValue::Bool(_) | SigmaValue::Null => Err("a number is compared with no number".into()),
     }
-}
-
-/// Whether a text begins with a program that is not PowerShell: its switches are its own, also in a
-/// rule that is about PowerShell elsewhere.
-fn begins_other_program(text: &str) -> bool {
-    let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    let name = first.rsplit(['\\', '/', '"', '\'']).find(|part| !part.is_empty());
-    let name = name.unwrap_or_default();
-    let is_program = name.ends_with(".exe") || name == "cmd";
-    is_program && !name.starts_with("powershell") && !name.starts_with("pwsh")
 }
 
 /// Whether a detection looks for PowerShell somewhere.
