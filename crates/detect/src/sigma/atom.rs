@@ -297,32 +297,26 @@ fn holds_text(value: &str, text: &str) -> bool {
         return memchr::memmem::find(value, text).is_some();
     }
     let Some(last) = value.len().checked_sub(text.len()) else { return false };
-    let Some((place, rarest)) = text.iter().enumerate().min_by_key(|(_, byte)| commonness(**byte))
-    else {
-        return true;
-    };
+    let Some((mut rarest, mut place)) = text.first().map(|first| (*first, 0)) else { return true };
+    for (at, byte) in text.iter().enumerate() {
+        if common(*byte) < common(rarest) {
+            (rarest, place) = (*byte, at);
+        }
+    }
     let within = value.get(place..=last + place).unwrap_or_default();
-    memchr::memchr_iter(*rarest, within).any(|at| value.get(at..at + text.len()) == Some(text))
+    memchr::memchr_iter(rarest, within).any(|at| value.get(at..at + text.len()) == Some(text))
 }
 
 /// How common a byte is in folded paths and command lines, roughly: the higher the more.
 fn common(byte: u8) -> u8 {
-    const COMMON: [u8; 256] = {
-        let by_rank: [&[u8]; 5] =
-            [b"4567k89\"/:", b"fgyb0123-v", b"wpu.xh", b"tonracmdl", b"esi\\ "];
-        let mut table = [0; 256];
-        let mut rank = 0;
-        while rank < by_rank.len() {
-            let mut at = 0;
-            while at < by_rank[rank].len() {
-                table[by_rank[rank][at] as usize] = 1 + rank as u8;
-                at += 1;
-            }
-            rank += 1;
-        }
-        table
-    };
-    COMMON.get(usize::from(byte)).copied().unwrap_or_default()
+    match byte {
+        b'e' | b's' | b'i' | b'\\' | b' ' => 5,
+        b't' | b'o' | b'n' | b'r' | b'a' | b'c' | b'm' | b'd' | b'l' => 4,
+        b'w' | b'p' | b'u' | b'.' | b'x' | b'h' => 3,
+        b'f' | b'g' | b'y' | b'b' | b'0'..=b'3' | b'-' | b'v' => 2,
+        b'4'..=b'9' | b'k' | b'"' | b'/' | b':' => 1,
+        _ => 0,
+    }
 }
 
 fn compare(place: Place, value: &str, text: &str) -> bool {

@@ -72,7 +72,11 @@ impl Programs {
     }
 
     fn write_all(&mut self, parts: &[Expr], atoms: &[Atom]) -> bool {
-        parts.iter().fold(false, |slow, part| self.write(part, atoms) || slow)
+        let mut slow = false;
+        for part in parts {
+            slow |= self.write(part, atoms);
+        }
+        slow
     }
 
     fn set(&mut self, place: usize, kind: u32, slow: bool, payload: u32) {

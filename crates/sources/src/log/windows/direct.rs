@@ -90,9 +90,8 @@ struct Data<'f, 'c> {
 }
 
 impl Data<'_, '_> {
-    fn put<E>(self, value: Value) -> Result<(), E> {
+    fn put(self, value: Value) {
         put(self.key, value, self.flat);
-        Ok(())
     }
 }
 
@@ -116,34 +115,41 @@ impl<'de> Visitor<'de> for Data<'_, '_> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.put(Value::Bool(value))
+        self.put(Value::Bool(value));
+        Ok(())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.put(Value::from(value))
+        self.put(Value::from(value));
+        Ok(())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.put(Value::from(value))
+        self.put(Value::from(value));
+        Ok(())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.put(Value::from(value))
+        self.put(Value::from(value));
+        Ok(())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.put(Value::String(value.to_owned()))
+        self.put(Value::String(value.to_owned()));
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
         let list = self.seed.visit_seq(seq)?;
-        self.put(list)
+        self.put(list);
+        Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         if self.depth >= NESTED_MAX {
             let whole = self.seed.visit_map(access)?;
-            return self.put(whole);
+            self.put(whole);
+            return Ok(());
         }
         let Self { key: own, depth, flat, seed } = self;
         let seed = seed.deeper()?;
@@ -185,13 +191,13 @@ mod tests {
     #[test]
     fn it_is_what_the_tree_gives() {
         for data in [
-            r##""EventData":{"Image":"C:\\a.exe","Level":"own","Channel":"of another","X":null}"##,
+            r#""EventData":{"Image":"C:\\a.exe","Level":"own","Channel":"of another","X":null}"#,
             r##""EventData":{"Data":{"#text":["a","b"]},"Binary":null}"##,
-            r##""EventData":{"Data":"a","Data_1":2,"Data_2":true,"Data_3":1.5}"##,
+            r#""EventData":{"Data":"a","Data_1":2,"Data_2":true,"Data_3":1.5}"#,
             r##""UserData":{"LogFileCleared":{"#attributes":{"xmlns":"y"},"SubjectUserName":"ann"}}"##,
             r##""UserData":{"A":{"#attributes":{"xmlns":"y","Id":7}}},"RenderingInfo":{"Message":"m"}"##,
-            r##""EventData":{"A":{"B":{"C":{"D":{"E":{"F":{"G":{"H":{"I":{"J":1}}}}}}}}}}"##,
-            r##""EventData":null,"ProcessingErrorData":{"ErrorCode":15},"RenderingInfo":null"##,
+            r#""EventData":{"A":{"B":{"C":{"D":{"E":{"F":{"G":{"H":{"I":{"J":1}}}}}}}}}}"#,
+            r#""EventData":null,"ProcessingErrorData":{"ErrorCode":15},"RenderingInfo":null"#,
         ] {
             let text = format!(
                 "{{\"Event\":{{\"#attributes\":{{\"xmlns\":\"x\"}},\"System\":{{\
