@@ -10,8 +10,9 @@ use sources::log::open::read_file;
 
 use super::*;
 
-/// Of a recording that is not in the form of Windows one record in so many is asked of all rules.
-const EVERY: usize = 40;
+/// Of the larger sets of recordings one record in so many is asked of all rules.
+const EVERY: usize = 8;
+const EVERY_OF_MANY: usize = 400;
 
 fn corpus() -> Option<PathBuf> {
     let root = std::env::var_os("RINGFORT_CORPUS").map_or_else(
@@ -52,8 +53,8 @@ fn the_index_leaves_no_match_out_and_adds_none() {
     let (mut events, mut matches) = (0, 0);
     for (folder, ending, every) in [
         ("sigma/regression_data", ".evtx", 1),
-        ("detect/evtx-attack", ".evtx", 2),
-        ("detect/otrf/datasets/atomic", ".zip", EVERY),
+        ("detect/evtx-attack", ".evtx", EVERY),
+        ("detect/otrf/datasets/atomic", ".zip", EVERY_OF_MANY),
     ] {
         let mut paths = Vec::new();
         files(&root.join(folder), ending, &mut paths);
@@ -87,5 +88,5 @@ fn the_index_leaves_no_match_out_and_adds_none() {
         }
     }
     eprintln!("{events} events, {matches} matches");
-    assert!(events > 5_000 && matches > 1_000, "{events} events, {matches} matches");
+    assert!(events > 500 && matches > 200, "{events} events, {matches} matches");
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::atom::{Atom, Field, Order, Test};
 use super::compile::Compiler;
@@ -183,8 +183,7 @@ impl IndexBuilder {
             let mut patterns: Vec<(String, Vec<u32>)> = patterns.into_iter().collect();
             patterns.sort();
             let search = AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::DFA))
-                .start_kind(StartKind::Unanchored)
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
                 .match_kind(MatchKind::Standard)
                 .prefilter(false)
                 .build(patterns.iter().map(|(text, _)| text))
