@@ -209,7 +209,7 @@ fn recorded(root: &Path, line: &mut Line) -> io::Result<()> {
     line.persist()?;
     let (count, took) = (line.events - before, cpu_s() - started);
     println!(
-        "  recordings of Windows events as JSON: {count} records of {} bytes, {} matches, {:.0} a second",
+        "  recorded Windows events: {count} records of {} bytes, {} matches, {:.0} a second",
         lines_bytes / count.max(1),
         line.matches - matched,
         count as f64 / took
@@ -262,7 +262,7 @@ fn latency(line: &mut Line) -> io::Result<f64> {
     }
     waits.sort_by(f64::total_cmp);
     println!(
-        "{cases} of {ATTACKS} attacks became a case at once, each behind {EVENTS_A_PAUSE} other events"
+        "{cases} of {ATTACKS} attacks became a case at once, each behind {EVENTS_A_PAUSE} events"
     );
     Ok(waits.get(waits.len() * 99 / 100).copied().unwrap_or(f64::INFINITY))
 }
