@@ -1,5 +1,13 @@
 //! What the targets share: reading bytes as one format, and a program for those without a fuzzer.
 
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use detect::Observed;
+use detect::sigma::{Pack, Rules};
+use serde_json::{Map, json};
+use sources::log::{Context, Head, open};
+use sources::log_registry;
 use vet::bytes::Feed;
 use vet::fact::Facts;
 use vet::format::Item;
@@ -21,6 +29,44 @@ pub fn read_as(format: &str, data: &[u8]) {
         stream(&mut Feed::of(&bytes), &mut facts);
     }
     policy::judge(&facts);
+}
+
+/// Reads bytes as the log source of a target `log_<name>`, whatever they are.
+pub fn read_log(target: &str, data: &[u8]) {
+    let name = target.strip_prefix("log_").unwrap_or(target);
+    let Some(source) = log_registry::ALL.iter().find(|known| known.name == name) else {
+        panic!("there is no log source `{name}`");
+    };
+    let _ = (source.wants)(&Head::new("fuzz", data, true));
+    let (mut input, mut records) = (data, 0);
+    let counts = (source.read)(&mut input, &Context::default(), &mut |_| {
+        records += 1;
+        ControlFlow::Continue(())
+    });
+    if let Ok(counts) = counts {
+        assert_eq!(counts.records, records, "every record is counted");
+        assert!(counts.bad >= counts.first_bad.len() as u64);
+    }
+}
+
+/// Reads bytes as a file of logs.
+pub fn read_logs(data: &[u8]) {
+    let context = Context { file: "fuzz", ..Context::default() };
+    open::read_file(Cursor::new(data), &context, &mut |_, _| ControlFlow::Continue(()));
+}
+
+/// Compiles bytes as rules, and asks them of an event.
+pub fn ask_rules(data: &[u8]) {
+    let rules = Rules::new(Pack::from_yaml_files([("fuzz.yml", data)]).pack);
+    let raw = json!({
+        "Channel": "Microsoft-Windows-Sysmon/Operational", "EventID": 1,
+        "Image": "C:\\Windows\\System32\\cmd.exe", "CommandLine": "cmd /c \"who^ami\"",
+    });
+    let (ocsf, empty) = (Map::new(), Map::new());
+    let raw = raw.as_object().unwrap_or(&empty);
+    let event =
+        Observed { time_ms: 0, host: "", source: "evtx", class_uid: 1_007, ocsf: &ocsf, raw };
+    rules.match_event(&event, &mut drop);
 }
 
 /// Makes a target of a function of bytes: for the fuzzer where it builds, else a program that reads

@@ -20,6 +20,8 @@ use crate::{log_registry, registry};
 /// Every byte up to here is a place to cut at; above it, seeded ones.
 const CUT_EVERYWHERE_BYTES: usize = 4 << 10;
 const SEEDED_PLACES: usize = 2_000;
+/// Changed files of each source: few enough for every test run; a fuzzer makes the others.
+const MUTANTS: usize = 400;
 /// 2026-03-02T00:00:00Z.
 const MODIFIED_MS: i64 = 1_772_409_600_000;
 
@@ -141,18 +143,7 @@ fn golden_pairs() {
 fn cut_or_flipped_input_never_panics_and_what_comes_out_is_bounded() {
     for source in log_registry::ALL {
         for case in cases(source) {
-            let check = |bytes: &[u8]| {
-                let head = Head::new("x", bytes, true);
-                let _ = (source.wants)(&head);
-                let (records, counts) = read(source, bytes);
-                // Nothing multiplies what is written.
-                assert!(records.len() <= bytes.len() / 2 + 1, "{}", case.path.display());
-                if let Ok(counts) = counts {
-                    assert_eq!(counts.records, records.len() as u64);
-                    assert!(counts.first_bad.len() <= BAD_PLACES_MAX);
-                    assert!(counts.bad >= counts.first_bad.len() as u64);
-                }
-            };
+            let check = |bytes: &[u8]| check(source, bytes, &case.path);
             let len = case.bytes.len();
             for end in 0..=len.min(CUT_EVERYWHERE_BYTES) {
                 check(&case.bytes[..end]);
@@ -172,6 +163,92 @@ fn cut_or_flipped_input_never_panics_and_what_comes_out_is_bounded() {
                 check(&flipped);
                 flipped[at] = old;
             }
+        }
+    }
+}
+
+/// What every source promises of any input.
+fn check(source: &LogSource, bytes: &[u8], what: &Path) {
+    let _ = (source.wants)(&Head::new("x", bytes, true));
+    let (records, counts) = read(source, bytes);
+    // Nothing multiplies what is written.
+    assert!(records.len() <= bytes.len() / 2 + 1, "{}", what.display());
+    if let Ok(counts) = counts {
+        assert_eq!(counts.records, records.len() as u64, "{}", what.display());
+        assert!(counts.first_bad.len() <= BAD_PLACES_MAX);
+        assert!(counts.bad >= counts.first_bad.len() as u64);
+    }
+}
+
+/// A file with up to four changes: bytes set, cut out, doubled, or taken from the file of another
+/// source, and numbers and lengths that become the largest there are.
+fn mutant(original: &[u8], others: &[Vec<u8>], seeded: &mut Seeded) -> Vec<u8> {
+    // Most of an event log is room that was not used yet.
+    let used = original.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut bytes = original.to_vec();
+    for _ in 0..=seeded.below(3) {
+        let at = seeded.below(bytes.len().min(used));
+        let end = (at + 1 + seeded.below(64)).min(bytes.len());
+        match seeded.below(6) {
+            0 => bytes[at..end.min(at + 1)].fill(u8::try_from(seeded.below(256)).unwrap()),
+            1 => bytes[at..end.min(at + 4)].fill(0xff),
+            2 => drop(bytes.drain(at..end)),
+            3 => drop(bytes.splice(at..at, bytes[at..end].to_vec())),
+            4 => bytes[at..end].reverse(),
+            _ => {
+                let other = &others[seeded.below(others.len())];
+                let from = seeded.below(other.len());
+                let piece = &other[from..(from + 256).min(other.len())];
+                drop(bytes.splice(at..end, piece.iter().copied()));
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_changed_file_never_panics_whatever_was_changed() {
+    let all: Vec<Vec<u8>> = log_registry::ALL
+        .iter()
+        .flat_map(|source| cases(source).into_iter().map(|case| case.bytes))
+        .collect();
+    let mut seeded = Seeded(0x2026_1125);
+    for source in log_registry::ALL {
+        let cases = cases(source);
+        for round in 0..MUTANTS {
+            let case = &cases[round % cases.len()];
+            check(source, &mutant(&case.bytes, &all, &mut seeded), &case.path);
+        }
+    }
+}
+
+#[test]
+fn every_source_has_a_fuzz_target() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/Cargo.toml");
+    let list = fs::read_to_string(list).unwrap();
+    for source in log_registry::ALL {
+        let target = format!("name = \"log_{}\"\npath = \"fuzz_targets/log.rs\"", source.name);
+        assert!(list.contains(&target), "fuzz/Cargo.toml has no target `log_{}`", source.name);
+    }
+}
+
+#[test]
+fn an_event_log_that_is_cut_anywhere_is_told_to_be_incomplete() {
+    let source = log_registry::ALL.iter().find(|source| source.name == "evtx").unwrap();
+    for case in cases(source) {
+        let (all, _) = read(source, &case.bytes);
+        let mut seeded = Seeded(7);
+        let seeds = (0..200).map(|_| seeded.below(case.bytes.len()));
+        for end in [8, 127, 4_095, 4_096, 4_097].into_iter().chain(seeds) {
+            let context = Context { file: "x.evtx", ..Context::default() };
+            let mut count = 0;
+            let input = std::io::Cursor::new(&case.bytes[..end]);
+            let reports = open::read_file(input, &context, &mut |_, _| {
+                count += 1;
+                ControlFlow::Continue(())
+            });
+            assert!(count <= all.len());
+            assert!(reports.iter().any(|report| !report.is_complete()), "cut at {end}");
         }
     }
 }

@@ -1,8 +1,12 @@
 //! What is measured on: rules, recordings, base events and benign lines.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+use sources::Record;
+use sources::log::Context;
+use sources::log_registry::evtx;
 
 /// The folder of data, if it is there.
 pub fn folder() -> Option<PathBuf> {
@@ -45,82 +49,15 @@ pub fn rule_files(root: &Path) -> impl Iterator<Item = (String, Vec<u8>)> {
         .filter_map(|path| Some((path.display().to_string(), std::fs::read(&path).ok()?)))
 }
 
-/// Hands over the records of a recording by the names that Sigma uses; gives how many could not be
-/// read.
-pub fn read_evtx(bytes: &[u8], sink: &mut dyn FnMut(Map<String, Value>)) -> u64 {
-    let mut bad = 0;
-    let Ok(mut parser) = evtx::EvtxParser::from_buffer(bytes.to_vec()) else { return 1 };
-    let settings = evtx::ParserSettings::default().num_threads(1).indent(false);
-    parser = parser.with_configuration(settings);
-    for record in parser.records_json_value() {
-        match record {
-            Ok(record) => sink(flat(record.data)),
-            Err(_) => bad += 1,
-        }
-    }
-    bad
-}
-
-/// The tree of a record as one row of fields.
-fn flat(record: Value) -> Map<String, Value> {
-    let mut fields = Map::new();
-    let Value::Object(mut record) = record else { return fields };
-    let Some(Value::Object(event)) = record.get_mut("Event").map(Value::take) else {
-        return fields;
-    };
-    for (section, content) in event {
-        let Value::Object(content) = content else { continue };
-        match section.as_str() {
-            "System" => system(content, &mut fields),
-            "EventData" => data(content, &mut fields),
-            "UserData" => {
-                for (_, inner) in content {
-                    if let Value::Object(inner) = inner {
-                        data(inner, &mut fields);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    fields
-}
-
-fn system(content: Map<String, Value>, fields: &mut Map<String, Value>) {
-    for (name, value) in content {
-        let attribute = |key: &str| value.get("#attributes").and_then(|of| of.get(key)).cloned();
-        match name.as_str() {
-            "Provider" => {
-                fields.extend(attribute("Name").map(|name| ("Provider_Name".to_owned(), name)));
-            }
-            "EventID" => {
-                let number = value.get("#text").cloned().unwrap_or(value);
-                fields.insert(name, number);
-            }
-            "TimeCreated" => {
-                fields.extend(attribute("SystemTime").map(|time| ("TimeCreated".to_owned(), time)));
-            }
-            "Channel" | "Computer" | "Level" | "Task" | "Opcode" | "Keywords" | "EventRecordID" => {
-                fields.insert(name, value);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn data(content: Map<String, Value>, fields: &mut Map<String, Value>) {
-    for (name, value) in content {
-        if name == "#attributes" {
-            continue;
-        }
-        let value = match value {
-            Value::Object(mut inner) if inner.contains_key("#text") => {
-                inner.remove("#text").unwrap_or(Value::Null)
-            }
-            other => other,
-        };
-        fields.entry(name).or_insert(value);
-    }
+/// Hands over the records of a recording, as the product reads them: with the source's own fields
+/// and the OCSF view; gives how many could not be read.
+pub fn read_evtx(mut bytes: &[u8], sink: &mut dyn FnMut(Record)) -> u64 {
+    let context = Context { file: "recording.evtx", ..Context::default() };
+    let counts = (evtx::SOURCE.read)(&mut bytes, &context, &mut |record| {
+        sink(record);
+        ControlFlow::Continue(())
+    });
+    counts.map_or(1, |counts| counts.bad + u64::from(counts.ended_early.is_some()))
 }
 
 /// A base event of a rule: by ECS names, as the data set has it.

@@ -143,7 +143,7 @@ fn measure(
     lost_any: &mut [BTreeSet<(usize, String)>; 2],
 ) {
     let (mut applied, mut lost) = (0, [0, 0]);
-    let show = std::env::var("SHOW_LOST").is_ok_and(|name| name == operator.name);
+    let show = std::env::var("SHOW_LOST").is_ok_and(|name| name == operator.name || name == "all");
     for (place, (base, line, matched)) in pairs.iter().enumerate() {
         let edited = (operator.edit)(line);
         if edited.is_empty() {
@@ -157,7 +157,7 @@ fn measure(
                 let still = ids(rules, &event, views);
                 for id in matched.difference(&still) {
                     if views && show && !gone.contains(id) {
-                        println!("lost {id}: {line}");
+                        println!("lost [{}] {id}: {line}", operator.name);
                     }
                     gone.insert(id.clone());
                 }

@@ -49,8 +49,8 @@ pub fn score(root: &Path, rules: &Rules) -> (u64, u64) {
             all += 1;
             let bytes = std::fs::read(root.join("sigma").join(&test.path)).unwrap_or_default();
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-            corpus::read_evtx(&bytes, &mut |raw| {
-                match_raw(rules, "evtx", &raw, &mut |found| {
+            corpus::read_evtx(&bytes, &mut |record| {
+                match_raw(rules, "evtx", &record.raw, &mut |found| {
                     *counts.entry(found.id().to_owned()).or_default() += 1;
                 });
             });

@@ -184,6 +184,9 @@ fn look_alike(c: char) -> Option<char> {
 /// `[char]0x41+[char]66` says `AB`.
 fn numbers_of_characters(text: String, marks: &mut Marks) -> String {
     const SIGN: &str = "[char]";
+    if !text.contains('[') {
+        return text;
+    }
     let lower = text.to_ascii_lowercase();
     if !lower.contains(SIGN) {
         return text;

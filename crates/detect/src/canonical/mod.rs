@@ -143,7 +143,8 @@ pub struct Anchors {
 /// next one, stay together. `None` where the view has lost what the text is about, such as a rule
 /// that looks for carets: only the text as logged can then answer.
 ///
-/// `powershell` says that the rule is about PowerShell, whose parameters have many short forms.
+/// `powershell` says that the rule is about PowerShell, whose parameters have many short forms; so is
+/// a text with several of them. A switch that a rule writes with a slash is one of another program.
 pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<String>> {
     let mut marks = Marks::default();
     let plain = clean(text, &mut marks).to_lowercase();
@@ -152,6 +153,7 @@ pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<Stri
     }
     let raw: Vec<&str> = plain.split_whitespace().collect();
     let last = raw.len().checked_sub(1)?;
+    let powershell = powershell || raw.iter().filter(|raw| words::is_parameter(raw)).count() > 1;
     let starts_open = !anchors.start && !plain.starts_with(' ') && !plain.starts_with(['-', '/']);
     let ends_open = !anchors.end
         && !plain.ends_with(' ')
@@ -166,6 +168,9 @@ pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<Stri
                 end: (place < last || !ends_open)
                     .then_some(if place == last && plain.ends_with(' ') { " " } else { "" }),
             };
+        let powershell = powershell && !raw.starts_with('/');
+        // The view drops what separates words; what a text begins with may have been one.
+        let raw = if place == 0 { raw.trim_start_matches(words::SEPARATORS) } else { raw };
         let text = word(raw, powershell, edges, &mut Marks::default());
         if text.is_empty() {
             return None;
@@ -224,18 +229,12 @@ fn letters(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
-/// Whether patterns say enough to be looked for in any order: one switch, a whole word of two
-/// letters, or three letters.
+/// Whether patterns say enough to be looked for in any order: two letters or digits, or one that
+/// begins a word. Such a text says as little in the line as it was logged.
 pub fn is_telling<'a>(patterns: impl IntoIterator<Item = &'a str>) -> bool {
     patterns.into_iter().any(|pattern| {
-        let is_switch = pattern.trim_start_matches([' ', WORD_START]).starts_with('-');
-        let begins = pattern.contains(WORD_START);
-        let needed = match (is_switch, begins && pattern.contains(WORD_END)) {
-            (true, _) if begins => 1,
-            (_, true) => 2,
-            _ => 3,
-        };
-        pattern.chars().filter(|c| c.is_alphabetic()).count() >= needed
+        let needed = if pattern.contains(WORD_START) { 1 } else { 2 };
+        letters(pattern) >= needed
     })
 }
 
@@ -291,9 +290,15 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
             said.push_str(&say(&inner, kind, depth + 1, &mut Marks::default()));
         }
     }
+    // White space at the end of a line is gone from its words, and a rule may look for it: to be
+    // sure that a word ends. A command that was decoded ends where its text does.
+    if lower.ends_with(' ') || (kind == Text::Script && depth > 0) {
+        push_end(&mut said, &lower, powershell);
+    }
     if lower != written {
         push_written(&mut said, &written, powershell);
     }
+    push_shares(&mut said, &lower);
     if powershell
         && depth < DEPTH_MAX
         && let Some(inner) = words::encoded_command(plain)
@@ -306,6 +311,17 @@ fn say(plain: &str, kind: Text, depth: u8, marks: &mut Marks) -> String {
         said.push_str(&say(&inner, Text::Script, depth + 1, marks));
     }
     said
+}
+
+/// The last words once more, with something behind them.
+fn push_end(said: &mut String, lower: &str, powershell: bool) {
+    let mut last: Vec<&str> = lower.split_whitespace().rev().take(2).collect();
+    last.reverse();
+    for raw in last {
+        said.push(' ');
+        said.push_str(&WHOLE.frame(&word(raw, powershell, WHOLE, &mut Marks::default())));
+    }
+    said.push(' ');
 }
 
 /// Parameters of PowerShell also stay in the form in which they were written: not every rule says
@@ -344,6 +360,41 @@ fn push_written(said: &mut String, written: &str, powershell: bool) {
         said.push(' ');
         said.push_str(&WHOLE.frame(&word(raw, powershell, WHOLE, &mut Marks::default())));
     }
+}
+
+/// Shares of this machine also stay as they were written: some rules look for the share.
+fn push_shares(said: &mut String, lower: &str) {
+    let is_share = |raw: &&str| raw.contains("$\\") || raw.contains("$/");
+    for raw in lower.split_whitespace().filter(is_share) {
+        said.push(' ');
+        said.push_str(&WHOLE.frame(&raw.replace('/', "\\")));
+    }
+}
+
+/// A cleaned line as expressions may look for it: without the extension of programs, and with all
+/// switches behind a slash, then with all behind a dash.
+pub fn switched(plain: &str) -> [String; 2] {
+    ['/', '-'].map(|sign| {
+        let mut line = String::with_capacity(plain.len());
+        for raw in plain.split(' ') {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            let stem = raw.len().checked_sub(4).and_then(|at| raw.split_at_checked(at));
+            let raw = match stem {
+                Some((stem, end)) if end.eq_ignore_ascii_case(".exe") => stem,
+                _ => raw,
+            };
+            match words::switch(raw) {
+                Some(name) => {
+                    line.push(sign);
+                    line.push_str(name);
+                }
+                None => line.push_str(raw),
+            }
+        }
+        line
+    })
 }
 
 fn push_program(said: &mut String, program: &str, count: usize) {

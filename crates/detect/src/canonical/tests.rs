@@ -158,6 +158,35 @@ fn what_a_rule_says_about_the_disguise_itself_has_no_view() {
 }
 
 #[test]
+fn what_a_line_ends_with_and_shares_are_kept() {
+    assert!(finds("cleareventlog ", "wmic nteventlog cleare^ventlog "));
+    assert!(!finds("cleareventlog ", "wmic nteventlog cleareventlog"));
+    assert!(finds("\\c$\\windows\\x.dll", r"cmd /c copy \\localhost\c$\window^s\x.dll"));
+}
+
+#[test]
+fn a_text_with_parameters_of_powershell_is_about_powershell() {
+    let line = view("powershell -noninteractive -ep bypass x", Text::CommandLine).text;
+    let anchors = Anchors { start: false, end: false };
+    let holds = |rule: &str, powershell: bool| {
+        let patterns = needle(rule, anchors, powershell).unwrap();
+        patterns.iter().all(|one| line.contains(one.as_str()))
+    };
+    assert!(holds(" -noni -exec bypass ", false));
+    assert!(!holds(" -noni -file ", false));
+    assert!(finds("powershell /c copy ", "cmd /c co^py x y && powershell"), "another's switch");
+}
+
+#[test]
+fn expressions_see_both_signs_of_a_switch_and_no_extension() {
+    assert_eq!(
+        switched("shutdown.exe -r /f C:\\x"),
+        [r"shutdown /r /f C:\x", r"shutdown -r -f C:\x"]
+    );
+    assert_eq!(switched(""), ["", ""]);
+}
+
+#[test]
 fn nothing_breaks_it() {
     for text in ["%", "$env:", "!a", "[char]", "\\", "\\\\?\\", "..", "-", "^^^", "%a:~%", "\u{0}"]
     {

@@ -23,10 +23,11 @@ const PARAMETERS: &[(&str, usize, &[&str])] = &[
     ("outputformat", 1, &["of"]),
 ];
 
+/// `cmd` takes commas and semicolons between words as spaces.
+pub(super) const SEPARATORS: [char; 2] = [',', ';'];
+
 /// One form of a word in lower case. Where an edge is open, more of the word may stand there.
 pub(super) fn word(raw: &str, powershell: bool, edges: Edges, marks: &mut Marks) -> String {
-    // `cmd` takes commas and semicolons between words as spaces.
-    const SEPARATORS: [char; 2] = [',', ';'];
     let raw = if edges.start.is_some() { raw.trim_start_matches(SEPARATORS) } else { raw };
     let raw = raw.trim_end_matches(SEPARATORS);
     let open = edges.end.is_none();
@@ -50,7 +51,7 @@ pub(super) fn has_extension(word: &str) -> bool {
 }
 
 /// The name of a switch, without its sign.
-fn switch(raw: &str) -> Option<&str> {
+pub(super) fn switch(raw: &str) -> Option<&str> {
     let name = raw.strip_prefix(['-', '/'])?;
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '?');
     let is_unix_path = raw.starts_with('/') && name.contains('/') && !name.contains(':');
@@ -63,6 +64,16 @@ fn parameter(name: &str, open: bool) -> &str {
         (name.len() >= *shortest && whole.starts_with(name) && !open) || others.contains(&name)
     });
     whole.map_or(name, |(whole, _, _)| *whole)
+}
+
+/// Whether a word in lower case is a parameter of PowerShell and hardly one of anything else: of those
+/// that many programs have, such as `-file`, only more than two letters of the others tell.
+pub(super) fn is_parameter(raw: &str) -> bool {
+    const COMMON: [&str; 4] = ["command", "version", "file", "outputformat"];
+    let Some(name) = raw.strip_prefix('-') else { return false };
+    PARAMETERS.iter().filter(|(whole, ..)| !COMMON.contains(whole)).any(|(whole, _, others)| {
+        (name.len() > 2 && whole.starts_with(name)) || others.contains(&name)
+    })
 }
 
 /// Cmdlets with the other names that PowerShell ships for them.

@@ -1,6 +1,6 @@
 //! The condition of a rule: as a tree while a pack is made, as a row of numbers afterwards.
 
-use super::atom::{Atom, Look, Tables};
+use super::atom::{Atom, Look, Tables, Test};
 use super::facts::{Fact, Facts};
 
 /// A condition as a tree. Atoms are numbered in the pack.
@@ -15,14 +15,16 @@ pub(super) enum Expr {
 }
 
 /// All conditions of a pack, one behind the other. Each node is one word: its kind in the upper
-/// three bits, below that the number of an atom, or where the node ends.
+/// three bits, then whether it is slow, below that the number of an atom, or where the node ends.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
     words: Vec<u32>,
 }
 
 const KIND_SHIFT: u32 = 29;
-const PAYLOAD: u32 = (1 << KIND_SHIFT) - 1;
+/// It has a regular expression in it: asked last, as most of the time nothing is left to ask.
+const SLOW: u32 = 1 << 28;
+const PAYLOAD: u32 = SLOW - 1;
 const ATOM: u32 = 0;
 const ALL: u32 = 1;
 const ANY: u32 = 2;
@@ -37,53 +39,55 @@ pub(super) struct Scene<'a, 'e> {
 }
 
 impl Programs {
-    /// Takes a condition in and gives its place.
-    pub(super) fn add(&mut self, expr: &Expr) -> u32 {
+    /// Takes a condition over these atoms in and gives its place.
+    pub(super) fn add(&mut self, expr: &Expr, atoms: &[Atom]) -> u32 {
         let start = u32::try_from(self.words.len()).unwrap_or(PAYLOAD);
-        self.write(expr);
+        self.write(expr, atoms);
         start
     }
 
-    fn write(&mut self, expr: &Expr) {
+    /// Writes a node and says whether it is slow.
+    fn write(&mut self, expr: &Expr, atoms: &[Atom]) -> bool {
         let place = self.words.len();
         self.words.push(0);
-        let kind = match expr {
+        let (kind, slow) = match expr {
             Expr::Atom(atom) => {
-                self.set(place, ATOM, *atom);
-                return;
+                let slow = atoms
+                    .get(*atom as usize)
+                    .is_some_and(|atom| matches!(atom.test, Test::Regex(_)));
+                self.set(place, ATOM, slow, *atom);
+                return slow;
             }
-            Expr::All(parts) => {
-                self.write_all(parts);
-                ALL
-            }
-            Expr::Any(parts) => {
-                self.write_all(parts);
-                ANY
-            }
+            Expr::All(parts) => (ALL, self.write_all(parts, atoms)),
+            Expr::Any(parts) => (ANY, self.write_all(parts, atoms)),
             Expr::Count(least, parts) => {
                 self.words.push(*least);
-                self.write_all(parts);
-                COUNT
+                (COUNT, self.write_all(parts, atoms))
             }
-            Expr::Not(part) => {
-                self.write(part);
-                NOT
-            }
+            Expr::Not(part) => (NOT, self.write(part, atoms)),
         };
         let end = u32::try_from(self.words.len()).unwrap_or(PAYLOAD);
-        self.set(place, kind, end);
+        self.set(place, kind, slow, end);
+        slow
     }
 
-    fn write_all(&mut self, parts: &[Expr]) {
+    fn write_all(&mut self, parts: &[Expr], atoms: &[Atom]) -> bool {
+        let mut slow = false;
         for part in parts {
-            self.write(part);
+            slow |= self.write(part, atoms);
+        }
+        slow
+    }
+
+    fn set(&mut self, place: usize, kind: u32, slow: bool, payload: u32) {
+        if let Some(word) = self.words.get_mut(place) {
+            let slow = if slow { SLOW } else { 0 };
+            *word = (kind << KIND_SHIFT) | slow | (payload & PAYLOAD);
         }
     }
 
-    fn set(&mut self, place: usize, kind: u32, payload: u32) {
-        if let Some(word) = self.words.get_mut(place) {
-            *word = (kind << KIND_SHIFT) | (payload & PAYLOAD);
-        }
+    fn is_slow(&self, at: u32) -> bool {
+        self.words.get(at as usize).is_some_and(|word| word & SLOW != 0)
     }
 
     pub(super) fn finish(mut self) -> Self {
@@ -114,7 +118,10 @@ impl Programs {
                 .atoms
                 .get(payload as usize)
                 .is_some_and(|atom| atom.holds(scene.facts, scene.tables, look)),
-            ALL => parts.all(|part| self.holds(part, scene, look)),
+            ALL => self.fast_first(at, payload).all(|part| self.holds(part, scene, look)),
+            ANY if self.is_slow(at) => {
+                self.fast_first(at, payload).any(|part| self.holds(part, scene, look))
+            }
             ANY => parts.any(|part| self.holds(part, scene, look)),
             NOT => !self.holds(at + 1, scene, Look::Strict),
             _ => {
@@ -122,6 +129,20 @@ impl Programs {
                 parts.filter(|part| self.holds(*part, scene, look)).take(least).count() >= least
             }
         }
+    }
+
+    /// The places of the parts of a node: single comparisons, then what is made of several, then
+    /// what is slow. What is told as evidence keeps the order of the rule.
+    fn fast_first(&self, at: u32, end: u32) -> impl Iterator<Item = u32> {
+        let rank = |part: u32| match self.node(part) {
+            _ if self.is_slow(part) => 2,
+            (ATOM, _) => 0,
+            _ => 1,
+        };
+        let last = if self.is_slow(at) { 2 } else { 1 };
+        (0..=last).flat_map(move |wanted| {
+            self.parts(at, ALL, end).filter(move |part| rank(*part) == wanted)
+        })
     }
 
     /// The places of the parts of a node.

@@ -13,6 +13,7 @@ use super::atom::{Atom, Field, Order, Test};
 use super::compile::Compiler;
 use super::expr::Expr;
 use super::facts::{Facts, Scalar};
+use super::fields::Known;
 use super::text::fold;
 
 /// The longest text that is searched for, in bytes. The end of a text tells more than its
@@ -33,7 +34,7 @@ pub(super) enum Key {
 pub(super) struct Index {
     /// By field.
     texts: Vec<Option<TextIndex>>,
-    numbers: HashMap<(Field, i64), Vec<u32>>,
+    numbers: Known<(Field, i64), Vec<u32>>,
     /// Rules without a key, by log source.
     always: Vec<Vec<u32>>,
 }
@@ -147,7 +148,7 @@ fn end_of(text: &str) -> String {
 #[derive(Debug, Default)]
 pub(super) struct IndexBuilder {
     texts: HashMap<Field, HashMap<String, Vec<u32>>>,
-    numbers: HashMap<(Field, i64), Vec<u32>>,
+    numbers: Known<(Field, i64), Vec<u32>>,
     always: Vec<Vec<u32>>,
 }
 
@@ -213,6 +214,11 @@ impl TextIndex {
 }
 
 impl Index {
+    /// How many bytes the searches take.
+    pub(super) fn search_bytes(&self) -> usize {
+        self.texts.iter().flatten().map(|index| index.search.memory_usage()).sum()
+    }
+
     /// How many rules have no key.
     pub(super) fn keyless(&self) -> usize {
         self.always.iter().map(Vec::len).sum()

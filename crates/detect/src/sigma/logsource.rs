@@ -5,12 +5,11 @@
 //! Sources: the taxonomy of the Sigma specification, Microsoft's lists of channels and events, and
 //! Sysmon's list of events.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value};
 
 use crate::Observed;
 
+use super::fields::Known;
 use super::mapping;
 
 /// What a rule says of its log source.
@@ -263,16 +262,16 @@ const WINDOWS: Kind = kind("windows", &[], &[], "");
 #[derive(Debug)]
 pub(super) struct Kinds {
     all: Vec<Kind>,
-    by_channel: HashMap<&'static str, usize>,
-    by_event: HashMap<(usize, i64), usize>,
-    by_name: HashMap<&'static str, usize>,
+    by_channel: Known<&'static str, usize>,
+    by_event: Known<(usize, i64), usize>,
+    by_name: Known<&'static str, usize>,
     windows: usize,
 }
 
 impl Kinds {
     pub(super) fn new() -> Self {
         let mut all = vec![WINDOWS];
-        let (mut by_channel, mut by_event) = (HashMap::new(), HashMap::new());
+        let (mut by_channel, mut by_event) = (Known::default(), Known::default());
         for (channel, services) in CHANNELS {
             let of_channel = all.len();
             by_channel.insert(*channel, of_channel);
@@ -283,7 +282,7 @@ impl Kinds {
                 all.push(kind("windows", categories, services, mapping));
             }
         }
-        let mut by_name = HashMap::new();
+        let mut by_name = Known::default();
         for (name, kind) in OTHERS {
             by_name.insert(*name, all.len());
             all.push(*kind);

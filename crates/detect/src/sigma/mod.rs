@@ -64,6 +64,8 @@ mod text;
 mod time;
 
 #[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
 mod tests;
 
 pub use correlation::{Correlated, Correlator};
@@ -77,7 +79,7 @@ use atom::Look;
 use expr::Scene;
 use facts::Facts;
 use limits::{EVIDENCE_CHARS_MAX, EVIDENCE_MAX};
-use pack::RuleData;
+use pack::{OfKind, RuleData};
 
 /// Matches events against the rules of a pack.
 #[derive(Debug)]
@@ -180,27 +182,44 @@ impl Rules {
 
     /// Hands over each rule that the event matches, in the order of the pack.
     pub fn match_event<'r>(&'r self, event: &Observed<'_>, sink: &mut impl FnMut(Match<'r>)) {
-        let pack = &self.pack;
-        let Some((kind, facts)) = self.facts(event) else { return };
-        let Some(of_kind) = pack.by_kind.get(kind) else { return };
-        let mut asked = vec![0_u64; pack.rules.len().div_ceil(64)];
+        let Some((of_kind, facts)) = self.facts(event) else { return };
+        let mut asked = of_kind.not_meant.clone();
         let mut candidates = of_kind.always.clone();
-        pack.index.search(&facts, &of_kind.fields, |rule| {
-            let (word, bit) = (rule as usize / 64, 1_u64 << (rule % 64));
-            if let Some(word) = asked.get_mut(word)
-                && *word & bit == 0
-            {
-                *word |= bit;
+        self.pack.index.search(&facts, &of_kind.fields, |rule| {
+            if asked.insert(rule) {
                 candidates.push(rule);
             }
         });
         candidates.sort_unstable();
-        let scene = Scene { atoms: &pack.atoms, tables: &pack.tables, facts: &facts };
+        self.evaluate(&facts, candidates, sink);
+    }
+
+    /// The same by asking every rule that the event is for, whatever its keys say: what the index
+    /// must not change.
+    #[cfg(test)]
+    pub(self) fn match_plainly<'r>(
+        &'r self,
+        event: &Observed<'_>,
+        sink: &mut impl FnMut(Match<'r>),
+    ) {
+        let Some((of_kind, facts)) = self.facts(event) else { return };
+        let all = 0..u32::try_from(self.pack.rules.len()).unwrap();
+        let meant = all.filter(|rule| !of_kind.not_meant.contains(*rule)).collect();
+        self.evaluate(&facts, meant, sink);
+    }
+
+    fn evaluate<'r>(
+        &'r self,
+        facts: &Facts<'_>,
+        candidates: Vec<u32>,
+        sink: &mut impl FnMut(Match<'r>),
+    ) {
+        let pack = &self.pack;
+        let scene = Scene { atoms: &pack.atoms, tables: &pack.tables, facts };
         for place in candidates {
             let Some(rule) = pack.rules.get(place as usize) else { continue };
-            let is_meant = of_kind.log_sources.get(usize::from(rule.log_source)) == Some(&true);
             let look = if rule.is_strict { Look::Strict } else { Look::Loose };
-            if is_meant && pack.programs.holds(rule.program, &scene, look) {
+            if pack.programs.holds(rule.program, &scene, look) {
                 let strictly = pack.programs.holds(rule.program, &scene, Look::Strict);
                 let seen = if strictly { Seen::AsLogged } else { Seen::Canonical };
                 sink(self.found(place, rule, &scene, seen));
@@ -214,7 +233,7 @@ impl Rules {
         self.facts(event).map_or(0, |(_, facts)| facts.marks())
     }
 
-    fn facts<'e>(&'e self, event: &Observed<'e>) -> Option<(usize, Facts<'e>)> {
+    fn facts<'e>(&'e self, event: &Observed<'e>) -> Option<(&'e OfKind, Facts<'e>)> {
         let pack = &self.pack;
         let kind = pack.kinds.of(event)?;
         let of_kind = pack.by_kind.get(kind)?;
@@ -234,7 +253,7 @@ impl Rules {
         if let Some(any) = pack.names.field(fields::ANY).filter(|_| of_kind.words) {
             facts.add_words(any, event.raw);
         }
-        Some((kind, facts))
+        Some((of_kind, facts))
     }
 
     fn found<'r>(

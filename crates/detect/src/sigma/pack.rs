@@ -101,6 +101,8 @@ pub(super) struct RuleData {
 pub(super) struct OfKind {
     /// By log source of rules.
     pub log_sources: Vec<bool>,
+    /// Rules that are for other kinds.
+    pub not_meant: RuleSet,
     /// Rules without a key.
     pub always: Vec<u32>,
     /// Whether rules look for words in any field.
@@ -110,6 +112,30 @@ pub(super) struct OfKind {
     /// Fields that its rules, or correlations, ask for: of an event nothing else is taken in.
     pub asked: Vec<bool>,
     pub mapping: usize,
+}
+
+/// A set of rules of a pack.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RuleSet(Box<[u64]>);
+
+impl RuleSet {
+    fn new(rules: usize) -> Self {
+        Self(vec![0; rules.div_ceil(64)].into())
+    }
+
+    /// Puts a rule in; `false` if it was in already, or is none of the pack.
+    pub(super) fn insert(&mut self, rule: u32) -> bool {
+        let bit = 1_u64 << (rule % 64);
+        let Some(word) = self.0.get_mut(rule as usize / 64) else { return false };
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+
+    #[cfg(test)]
+    pub(super) fn contains(&self, rule: u32) -> bool {
+        self.0.get(rule as usize / 64).is_some_and(|word| word & (1 << (rule % 64)) != 0)
+    }
 }
 
 /// A rule on its way into a pack.
@@ -166,8 +192,9 @@ impl Pack {
     /// What it is made of, for engineers: counts of rules without a key, of atoms and of tables.
     pub fn shape(&self) -> String {
         format!(
-            "{} without a key, {} atoms, {}",
+            "{} without a key, {} MB of searches, {} atoms, {}",
             self.index.keyless(),
+            self.index.search_bytes() / 1_000_000,
             self.atoms.len(),
             self.tables.shape()
         )
@@ -327,7 +354,7 @@ impl Loader {
                 tags: texts.add(&tags.join(" ")),
                 level: level(draft.rule.level),
                 log_source: draft.log_source,
-                program: programs.add(&draft.expr),
+                program: programs.add(&draft.expr, &self.compiler.atoms),
                 is_strict,
                 is_correlated: correlations.iter().any(uses),
                 is_silent: correlations.iter().any(uses)
@@ -433,7 +460,13 @@ fn by_kind(
                 let source = rules.get(rule as usize).map(|rule| usize::from(rule.log_source));
                 source.and_then(|source| holds.get(source)) == Some(&true)
             };
+            let mut not_meant = RuleSet::new(rules.len());
+            let all = 0..u32::try_from(rules.len()).unwrap_or(u32::MAX);
+            for rule in all.filter(|rule| !is_meant(*rule)) {
+                not_meant.insert(rule);
+            }
             OfKind {
+                not_meant,
                 fields: index.fields(is_meant),
                 asked: Vec::new(),
                 always: held()

@@ -309,13 +309,19 @@ pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Map<String, Value>> {
 
 /// Reads any value, counting what is in it.
 #[derive(Clone, Copy)]
-struct ValueSeed<'c> {
+pub(crate) struct ValueSeed<'c> {
     fields: &'c Cell<usize>,
     depth: usize,
 }
 
-impl ValueSeed<'_> {
-    fn count<E: serde::de::Error>(self) -> Result<(), E> {
+impl<'c> ValueSeed<'c> {
+    /// Counts into `fields`, from the outermost level on.
+    pub fn new(fields: &'c Cell<usize>) -> Self {
+        Self { fields, depth: 0 }
+    }
+
+    /// Counts one more field.
+    pub fn count<E: serde::de::Error>(self) -> Result<(), E> {
         self.fields.set(self.fields.get() + 1);
         if self.fields.get() > FIELDS_MAX {
             return Err(E::custom(format_args!("over the limit of {FIELDS_MAX} fields")));
@@ -323,7 +329,8 @@ impl ValueSeed<'_> {
         Ok(())
     }
 
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+    /// The seed of what is one level deeper.
+    pub fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth >= JSON_DEPTH_MAX {
             return Err(E::custom(format_args!("over the limit of {JSON_DEPTH_MAX} levels")));
         }

@@ -1,6 +1,7 @@
 //! Events of Windows, whatever way they came: `raw` holds them flat, under the names that Sigma
 //! rules use, and this makes the OCSF view.
 
+pub(crate) mod direct;
 pub(crate) mod flat;
 mod security;
 mod sysmon;

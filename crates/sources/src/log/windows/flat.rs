@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use super::IDENTITY;
 
+/// How deep elements of event data are followed.
+pub(super) const NESTED_MAX: usize = 8;
+
 /// Flattens `{"System": .., "EventData": ..}` as evtx readers print it: attributes stand under
 /// `#attributes` (or `Event_attributes` and the like), text under `#text`.
 pub(crate) fn flatten(event: Map<String, Value>) -> Map<String, Value> {
@@ -14,10 +17,8 @@ pub(crate) fn flatten(event: Map<String, Value>) -> Map<String, Value> {
         match (key.as_str(), value) {
             ("System", Value::Object(system)) => flatten_system(system, &mut flat),
             ("#attributes" | "xmlns", _) | (_, Value::Null) => {}
-            ("RenderingInfo", Value::Object(info)) => {
-                if let Some(Value::String(message)) = info.get("Message") {
-                    flat.insert("Message".into(), Value::String(message.clone()));
-                }
+            ("RenderingInfo", info @ Value::Object(_)) => {
+                flat.extend(message(&info).map(|text| ("Message".to_owned(), text.clone())));
             }
             (_, value) => data.push((key, value)),
         }
@@ -30,12 +31,22 @@ pub(crate) fn flatten(event: Map<String, Value>) -> Map<String, Value> {
 
 fn flatten_system(system: Map<String, Value>, flat: &mut Map<String, Value>) {
     for (key, value) in system {
-        match (key.as_str(), value) {
-            (_, Value::Null) => {}
-            (_, Value::Object(inner)) => flatten_element(&key, inner, flat),
-            (_, value) => drop(flat.insert(key, value)),
-        }
+        flatten_item(key, value, flat);
     }
+}
+
+/// An element of `System`.
+pub(super) fn flatten_item(key: String, value: Value, flat: &mut Map<String, Value>) {
+    match value {
+        Value::Null => {}
+        Value::Object(inner) => flatten_element(&key, inner, flat),
+        value => drop(flat.insert(key, value)),
+    }
+}
+
+/// The message that a reader on Windows put beside an event.
+pub(super) fn message(rendering_info: &Value) -> Option<&Value> {
+    rendering_info.get("Message").filter(|message| message.is_string())
 }
 
 /// An element of `System` with attributes.
@@ -73,14 +84,14 @@ fn system_name(element: &str, attribute: String) -> String {
 /// leave no name behind.
 pub(crate) fn flatten_data(key: String, value: Value, flat: &mut Map<String, Value>, depth: usize) {
     match value {
-        Value::Object(mut inner) if depth < 8 => {
+        Value::Object(mut inner) if depth < NESTED_MAX => {
             if let Some(attributes) = inner.remove("#attributes")
                 && inner.is_empty()
                 && let Value::Object(attributes) = attributes
             {
                 return attributes
                     .into_iter()
-                    .filter(|(name, _)| !name.starts_with("xmlns"))
+                    .filter(|(name, _)| is_field(name))
                     .for_each(|(name, value)| put(name, value, flat));
             }
             for (name, value) in inner {
@@ -93,9 +104,14 @@ pub(crate) fn flatten_data(key: String, value: Value, flat: &mut Map<String, Val
     }
 }
 
+/// Whether an attribute is data, not the name of a vocabulary.
+pub(super) fn is_field(attribute: &str) -> bool {
+    !attribute.starts_with("xmlns")
+}
+
 /// Puts event data in; what tells the event apart keeps its name, and values of one name become a
 /// list.
-fn put(key: String, value: Value, flat: &mut Map<String, Value>) {
+pub(super) fn put(key: String, value: Value, flat: &mut Map<String, Value>) {
     if IDENTITY.contains(&key.as_str()) && flat.contains_key(&key) {
         return;
     }

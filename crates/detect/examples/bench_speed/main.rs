@@ -2,19 +2,25 @@
 //!
 //! A simulated fleet; what is timed is one core from tokens to persisted verdict: every event is
 //! judged by the whole engine, its host, time and outcome are appended to a file that is synced
-//! every 65,536 events, and the baselines are written at the end. Parsing is not in it. Seconds are
-//! of the processor, so that what else runs on the machine does not count.
+//! every 65,536 events, and the baselines are written at the end. Parsing is not in it; it is in
+//! the figures of `lines`. Seconds are of the processor, so that what else runs on the machine does
+//! not count.
 
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     clippy::float_cmp,
     reason = "figures for people, from recordings of bounded size"
 )]
 
-#[path = "common/mod.rs"]
+#[path = "../common/mod.rs"]
 mod common;
+#[expect(dead_code, reason = "the benchmark of the rules reads more of the data")]
+#[path = "../bench_sigma/corpus.rs"]
+mod corpus;
+mod lines;
 
 use std::io::Write as _;
 use std::time::Instant;
@@ -32,9 +38,14 @@ const HOSTS: usize = 200;
 const PROGRAMS: usize = 120;
 
 fn main() -> std::io::Result<()> {
-    let mut rows = Vec::new();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load of the machine: {}", load.trim());
+    let folder = std::env::temp_dir().join(format!("ringfort-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let mut rows = lines::rows(&folder)?;
     model_only();
-    let (speed, largest) = engine_speed()?;
+    let (speed, largest) = engine_speed(&folder)?;
+    std::fs::remove_dir_all(&folder)?;
     rows.push(Row::min("score and persist, events a second on one core", speed, 300_000.0));
     rows.push(Row::max("state of the largest host in memory, KiB", largest, 32.0));
     let fleet = fleet_memory();
@@ -64,13 +75,11 @@ fn readings() -> Vec<Reading> {
         .collect()
 }
 
-fn engine_speed() -> std::io::Result<(f64, f64)> {
+fn engine_speed(folder: &std::path::Path) -> std::io::Result<(f64, f64)> {
     let config = EngineConfig::new("bench", SiteKey::new([3; 16]));
     let mut engine = Engine::with_prior(config, &Prior::default());
     let readings = readings();
     let hosts: Vec<String> = (0..HOSTS).map(|host| format!("host{host}")).collect();
-    let folder = std::env::temp_dir().join(format!("ringfort-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
     let mut out = std::io::BufWriter::new(std::fs::File::create(folder.join("verdicts"))?);
     let (ocsf, raw) = (Map::new(), Map::new());
     let mut random = Seeded(5);
@@ -105,7 +114,6 @@ fn engine_speed() -> std::io::Result<(f64, f64)> {
     file.write_all(&snapshot)?;
     file.sync_data()?;
     let (wall, seconds) = (started.elapsed().as_secs_f64(), cpu_s() - cpu);
-    std::fs::remove_dir_all(&folder)?;
     let (all, largest) = engine.bytes();
     println!(
         "{EVENTS} events of {HOSTS} hosts in {seconds:.2} s of one core ({wall:.2} s by the clock); \
@@ -185,7 +193,7 @@ fn fleet_memory() -> f64 {
 }
 
 /// Seconds of processor time of this process so far, from the kernel's ticks of 10 ms.
-fn cpu_s() -> f64 {
+pub(crate) fn cpu_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = after_name.split_whitespace().skip(11).take(2);
