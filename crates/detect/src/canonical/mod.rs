@@ -143,8 +143,9 @@ pub struct Anchors {
 /// next one, stay together. `None` where the view has lost what the text is about, such as a rule
 /// that looks for carets: only the text as logged can then answer.
 ///
-/// `powershell` says that the rule is about PowerShell, whose parameters have many short forms; so is
-/// a text with several of them. A switch that a rule writes with a slash is one of another program.
+/// `powershell` says that the rule is about PowerShell, whose parameters have many short forms; so
+/// is a text with several of them. A switch that a rule writes with a slash is one of another
+/// program.
 pub fn needle(text: &str, anchors: Anchors, powershell: bool) -> Option<Vec<String>> {
     let mut marks = Marks::default();
     let plain = clean(text, &mut marks).to_lowercase();

@@ -66,8 +66,8 @@ fn parameter(name: &str, open: bool) -> &str {
     whole.map_or(name, |(whole, _, _)| *whole)
 }
 
-/// Whether a word in lower case is a parameter of PowerShell and hardly one of anything else: of those
-/// that many programs have, such as `-file`, only more than two letters of the others tell.
+/// Whether a word in lower case is a parameter of PowerShell and hardly one of anything else: of
+/// those that many programs have, such as `-file`, only more than two letters of the others tell.
 pub(super) fn is_parameter(raw: &str) -> bool {
     const COMMON: [&str; 4] = ["command", "version", "file", "outputformat"];
     let Some(name) = raw.strip_prefix('-') else { return false };

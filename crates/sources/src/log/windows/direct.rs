@@ -1,5 +1,5 @@
-//! An event of Windows from JSON straight into its flat form: what [`super::flat::flatten`] makes of
-//! the parsed tree, without most of the tree.
+//! An event of Windows from JSON straight into its flat form: what [`super::flat::flatten`] makes
+//! of the parsed tree, without most of the tree.
 
 use std::cell::Cell;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::log::json::ValueSeed;
 
 type Flat = Map<String, Value>;
 
-/// Reads `{"Event": {"System": .., "EventData": ..}}` as the `evtx` library prints it: what tells an
-/// event apart comes before its data.
+/// Reads `{"Event": {"System": .., "EventData": ..}}` as the `evtx` library prints it: what tells
+/// an event apart comes before its data.
 pub(crate) fn read(json: &[u8]) -> serde_json::Result<Flat> {
     let (mut flat, fields) = (Flat::new(), Cell::new(0));
     let mut deserializer = serde_json::Deserializer::from_slice(json);
