@@ -3,7 +3,7 @@
 use learn::conformal::Rolling;
 
 use crate::case::{DetectedCase, Withheld};
-use crate::cases::Growth;
+use crate::cases::{Candidate, Growth};
 use crate::engine::Engine;
 use crate::window::{Episode, WINDOW_MS};
 
@@ -63,7 +63,8 @@ impl Engine {
             return;
         };
         if case.is_none() && joins {
-            let joined = self.cases.joinable(hours, p_value, &episode.found);
+            let (found, tokens) = (&*episode.found, &episode.tokens);
+            let joined = self.cases.joinable(&Candidate { hours, p_value, found, tokens });
             case = joined.map(|record| record.case.id.clone());
         }
         if case.is_none() && p_value * tests_a_day <= 1.0 {
@@ -147,9 +148,13 @@ impl Engine {
                 continue;
             }
             let (hours, score, role) = (episode.hours, episode.score(), host.role.clone());
-            let (found, p_of_rules) = (episode.found.clone(), episode.known.p_value());
+            let p_of_rules = episode.known.p_value();
             let p_value = self.p_value(&role, score, p_of_rules);
-            let joined = self.cases.joinable(hours, p_value, &found);
+            let Some(episode) = self.hosts.get(at).and_then(|host| host.episode.as_ref()) else {
+                continue;
+            };
+            let (found, tokens) = (&*episode.found, &episode.tokens);
+            let joined = self.cases.joinable(&Candidate { hours, p_value, found, tokens });
             if joined.is_some_and(|record| record.case.id == id) {
                 self.grow(at, id, p_value, self.tests_a_day());
             }

@@ -4,7 +4,7 @@ use learn::hash::HashedMap;
 
 use crate::case::Evidence;
 use crate::config::RuleLevel;
-use crate::known::{Acts, LEVELS};
+use crate::known::{Acts, Unheard};
 use crate::limits::{EVIDENCE_PER_WINDOW_MAX, SESSION_SYMBOLS_MAX, SESSIONS_PER_HOST_MAX};
 use crate::limits::{RATES_PER_WINDOW_MAX, TOKENS_PER_WINDOW_MAX};
 use crate::tokens::TokenKind;
@@ -38,8 +38,8 @@ pub struct Window {
     pub novel: [bool; TokenKind::COUNT],
     /// Acts that rules know.
     pub known: Acts,
-    /// Levels of which a rule was new to the host, and to what is known of ordinary work.
-    pub new_levels: [bool; LEVELS],
+    /// Levels of rules and families of acts that were new.
+    pub unheard: Unheard,
     /// Whether the surprise grew since an episode last took it.
     pub dirty: bool,
     evidence: usize,
@@ -82,13 +82,25 @@ impl Window {
     /// Notes that a rule matched, before its token is; `is_unheard` if neither the host nor what is
     /// known of ordinary work knows it.
     pub fn note_rule(&mut self, time_ms: i64, bits: f64, level: RuleLevel, is_unheard: bool) {
+        self.note_known(time_ms, bits);
+        if let Some(new) = self.unheard.levels.get_mut(level.place()) {
+            *new |= is_unheard;
+        }
+    }
+
+    /// The same of an act of a family.
+    pub fn note_act(&mut self, time_ms: i64, bits: f64, family: usize, is_unheard: bool) {
+        self.note_known(time_ms, bits);
+        if let Some(new) = self.unheard.families.get_mut(family) {
+            *new |= is_unheard;
+        }
+    }
+
+    fn note_known(&mut self, time_ms: i64, bits: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "bits need no more")]
         let bits = bits as f32;
         if bits >= EVIDENCE_BITS_MIN {
             self.known.note(time_ms, bits);
-        }
-        if let Some(new) = self.new_levels.get_mut(level.place()) {
-            *new |= is_unheard;
         }
     }
 
@@ -117,9 +129,9 @@ impl Window {
     }
 
     /// Whether something new in it may make a case before the hour ends: much surprise, or a match
-    /// of a rule, which needs no more than itself.
+    /// of a rule or an act, which needs no more than itself.
     pub fn is_worth_weighing(&self) -> bool {
-        self.dirty && (self.bits() >= LINK_BITS || !self.known.is_empty())
+        self.dirty && (self.bits() >= LINK_BITS || self.known.are_rare())
     }
 
     /// The surprise over distinct tokens, in bits.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use detect::engine::EngineConfig;
-use detect::prior::PriorBuilder;
+use detect::prior::{PriorBuilder, PriorIndex};
 use detect::sigma::Rules;
-use detect::tokens::{Reading, Token};
+use detect::tokens::{Reading, Token, TokenKind, act};
 use detect::window::hour_of;
 use detect::{BudgetConfig, DetectedCase, Engine, Observed, Prior, RuleLevel, Withheld};
 use learn::hash::SiteKey;
@@ -126,6 +126,8 @@ pub struct Outcome {
     pub withheld_true: BTreeMap<Withheld, usize>,
     false_told: Vec<String>,
     missed: Vec<String>,
+    /// Ordinary hours that nearly were a case.
+    near: Vec<(f64, String)>,
     /// By day: attacks, attacks shown, false cases.
     days: BTreeMap<u32, (usize, usize, usize)>,
 }
@@ -165,6 +167,9 @@ pub fn run(site: &Background, attacks: &[Attack], how: How, prior: &Prior, outco
         }
     }
     let withheld: Vec<DetectedCase> = engine.withheld().cloned().collect();
+    let ordinary = withheld.iter().filter(|case| !attacks.iter().any(|one| one.touches(case)));
+    let near = ordinary.filter(|case| case.p_value < 5e-4).map(|case| (case.p_value, told(case)));
+    outcome.near.extend(near);
     for attack in attacks {
         let is_shown = shown.values().any(|case| attack.touches(case));
         let day = outcome.days.entry(attack.day).or_default();
@@ -194,7 +199,25 @@ pub fn run(site: &Background, attacks: &[Attack], how: How, prior: &Prior, outco
         outcome
             .missed
             .push(format!("day {} {}: {best}; rules {levels:?}", attack.day, attack.name));
+        outcome.missed.push(format!("    acts {:?}", acts(attack, prior)));
     }
+}
+
+/// The acts of an attack that the prior finds rare, with their bits.
+fn acts(attack: &Attack, prior: &Prior) -> Vec<String> {
+    let index = PriorIndex::of(prior, KEY);
+    let tokens = attack.events.iter().flat_map(|event| &event.4.tokens);
+    let acts: BTreeSet<&Token> = tokens.filter(|token| token.kind == TokenKind::Act).collect();
+    let mut told: Vec<(i32, &str)> = acts
+        .iter()
+        .map(|token| {
+            let known = index.known_chance(token.number(KEY)).unwrap_or(0.0);
+            let floor = index.unheard_act(act::family(&token.text));
+            (-known.max(floor).log2() as i32, token.text.as_str())
+        })
+        .collect();
+    told.sort_unstable_by(|a, b| b.cmp(a));
+    told.iter().take(12).map(|(bits, text)| format!("{bits} {text}")).collect()
 }
 
 fn show(event: &Told, engine: &mut Engine, rules: bool) {
@@ -248,6 +271,10 @@ impl Outcome {
         if verbose {
             self.false_told.iter().for_each(|told| println!("  FALSE {told}"));
             self.missed.iter().for_each(|told| println!("  missed {told}"));
+            let mut near: Vec<&(f64, String)> = self.near.iter().collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0));
+            near.dedup_by(|a, b| a.1 == b.1);
+            near.iter().take(40).for_each(|(_, told)| println!("  near {told}"));
         }
     }
 }
@@ -333,11 +360,11 @@ pub fn describe(site: &Background) {
 }
 
 /// Days of the sites that train the prior: with a round of patches, and twice a weekday.
-const PRIOR_DAYS: u32 = 10;
+const PRIOR_DAYS: u32 = 14;
 
 /// Trains the prior that ships: on simulated sites that are in no other run.
 pub fn write_prior(rules: &Rules, path: &str) {
-    let sizes = [20, 50];
+    let sizes = [20, 50, 20, 50];
     let mut builder = PriorBuilder::default();
     let mut origin = Vec::new();
     let mut sites = Vec::new();
