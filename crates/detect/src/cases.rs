@@ -14,6 +14,8 @@ pub const JOIN_P_MAX: f64 = 1e-3;
 pub const JOIN_SHARED_P_MAX: f64 = 1e-2;
 /// Hours between two episodes of one case.
 const JOIN_HOURS_MAX: i64 = 1;
+/// Hours that a case takes episodes in, from its first on: what goes on longer is told anew.
+const CASE_HOURS_MAX: i64 = 24;
 /// Hours between two episodes of one cause: an update, or an administrator's round, comes to one
 /// machine after the other, and so does a worm.
 const CAUSE_HOURS_MAX: i64 = 24;
@@ -115,6 +117,9 @@ impl Record {
             let mut entities = found.iter().flat_map(|evidence| &evidence.entities);
             entities.any(|entity| self.shared.contains(entity))
         };
+        if hours.1 - self.hours.0 > CASE_HOURS_MAX || self.hours.1 - hours.0 > CASE_HOURS_MAX {
+            return false;
+        }
         let is_near = within(JOIN_HOURS_MAX)
             && (*p_value <= JOIN_P_MAX || (*p_value <= JOIN_SHARED_P_MAX && shares()));
         is_near

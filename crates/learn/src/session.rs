@@ -167,11 +167,8 @@ impl SessionDetector {
         let mut detector = Self { config, model, usual, calibration, tail };
         let scored = measured.iter().map(|one| detector.combine(one.size, &one.scores));
         let mut calibration: Vec<f64> = scored.collect();
-        let sourced: Vec<(f64, Source)> =
-            calibration.iter().copied().zip(measured.iter().map(|one| one.source)).collect();
-        let SequenceConfig { admission, role_hosts, .. } = detector.config.sequence;
-        detector.tail = Tail::witnessed(&sourced, admission, role_hosts, SCALE_MIN);
         calibration.sort_by(f64::total_cmp);
+        detector.tail = Tail::of(&calibration, SCALE_MIN);
         detector.calibration = calibration;
         detector
     }

@@ -18,7 +18,7 @@
 //! | `--prior FILE` | trains the prior that ships, and measures nothing |
 //! | `--with FILE` | another prior |
 //!
-//! A case is true if one of its hosts has, in its hours, a record of the recording.
+//! A case is true if its evidence is of a host and hour that hold a record of the recording.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -119,11 +119,11 @@ fn main() {
 /// The simulated sites of the part that is run.
 fn sites(arguments: &Arguments, rules: &Rules) -> Vec<Background> {
     let seeds = if arguments.measure { MEASURING_SEEDS } else { TUNING_SEEDS };
-    let sites: Vec<Background> = [(20, seeds[2 * arguments.seed % 8]), (50, seeds[(2 * arguments.seed + 1) % 8])]
+    let sizes = [(20, seeds[2 * arguments.seed % 8]), (50, seeds[(2 * arguments.seed + 1) % 8])]
         .into_iter()
         .take(if arguments.small { 1 } else { 2 })
-        .map(|(hosts, seed)| Background::new(hosts, seed, DAYS, rules))
-        .collect();
+        .map(|(hosts, seed)| move || Background::new(hosts, seed, DAYS, rules));
+    let sites: Vec<Background> = replay::in_threads(sizes);
     sites.iter().for_each(replay::describe);
     sites
 }
@@ -161,14 +161,13 @@ fn in_sites(arguments: &Arguments, wanted: &[&Recording], rules: &Rules, prior: 
                 attacks.push(Attack::new(recording, day as u32, &grafted, names, rules, known));
             }
         }
-        for (how, outcome) in hows.iter().zip(&mut outcomes) {
-            replay::run(site, &attacks[0], *how, prior, outcome);
-        }
-        for (how, outcome) in hows.iter().zip(&mut renamed) {
-            if !how.uncapped && arguments.renamed {
-                replay::run(site, &attacks[1], *how, prior, outcome);
-            }
-        }
+        let [plain, other] = &attacks;
+        let plain = hows.iter().zip(&mut outcomes).map(|(how, outcome)| (how, outcome, plain));
+        let other = hows.iter().zip(&mut renamed).map(|(how, outcome)| (how, outcome, other));
+        let other = other.filter(|(how, ..)| !how.uncapped && arguments.renamed);
+        replay::in_threads(plain.chain(other).map(|(how, outcome, attacks)| {
+            move || replay::run(site, attacks, *how, prior, outcome)
+        }));
     }
     let mut rows = Vec::new();
     alone.report(arguments.verbose);

@@ -10,7 +10,6 @@
 //! themselves could not tell, and [`Tail::p_value`] never claims more than [`P_MIN`].
 
 use super::p_value;
-use crate::witness::{Admission, Source, Witness};
 
 /// The share of scores that make the tail.
 const SHARE: f64 = 0.01;
@@ -43,37 +42,6 @@ impl Tail {
         let scale = ((middle - start) / std::f64::consts::LN_2).max(scale_min);
         let share = in_tail as f64 / sorted.len() as f64;
         (scale > 0.0).then_some(Self { start, scale, share })
-    }
-
-    /// The same, and at least as thick as what enough hosts have shown: the highest scores may be
-    /// attacks as long as few hosts share them, and once [`Admission`] lets them count they are what
-    /// ordinary sessions do. `scores` are each session's, with where it was seen.
-    ///
-    /// [`Admission`]: crate::witness::Admission
-    #[expect(clippy::cast_precision_loss, reason = "calibration sets are bounded")]
-    pub fn witnessed(
-        scores: &[(f64, Source)],
-        rule: Admission,
-        role_hosts: u32,
-        scale_min: f64,
-    ) -> Option<Self> {
-        let mut by_score: Vec<&(f64, Source)> = scores.iter().collect();
-        by_score.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let sorted: Vec<f64> = by_score.iter().map(|(score, _)| *score).collect();
-        let tail = Self::of(&sorted, scale_min)?;
-        let mut witness = Witness::default();
-        let shown = by_score.iter().rev().enumerate().find(|(_, (_, source))| {
-            witness.see(*source);
-            witness.is_admitted(rule, role_hosts)
-        });
-        let Some((above, (score, _))) = shown else { return Some(tail) };
-        let share = (above + 1) as f64 / sorted.len() as f64;
-        let scale = if share < tail.share && *score > tail.start {
-            (score - tail.start) / (tail.share / share).ln()
-        } else {
-            tail.scale
-        };
-        Some(Self { scale: tail.scale.max(scale), ..tail })
     }
 
     /// The p-value of a score: conformal as far as the tail's start, then by the tail. Inside the
@@ -114,26 +82,6 @@ mod tests {
         let p = |scores: &[f64]| Tail::p_value(Tail::of(scores, 0.0).as_ref(), scores, 200.0);
         assert!(p(&poisoned) < 1e-6 && p(&clean) < 1e-6, "{} {}", p(&poisoned), p(&clean));
         assert!(p_value(&poisoned, 200.0) > 1e-3, "which the plain p-value could not say");
-    }
-
-    #[test]
-    fn a_tail_is_as_thick_as_many_hosts_show_it_and_no_thicker_for_two() {
-        let rule = Admission::default();
-        let with = |hosts: u32| {
-            let ordinary = exponential(1_000).into_iter().zip(0..);
-            let mut scores: Vec<(f64, Source)> =
-                ordinary.map(|(score, at)| (score, Source { host: at % 50, day: 1 })).collect();
-            scores.extend((0..8_u32).map(|at| {
-                let day = u16::try_from(at % 3).unwrap();
-                (150.0, Source { host: at % hosts, day })
-            }));
-            let mut sorted: Vec<f64> = scores.iter().map(|(score, _)| *score).collect();
-            sorted.sort_by(f64::total_cmp);
-            let tail = Tail::witnessed(&scores, rule, 50, 0.0);
-            Tail::p_value(tail.as_ref(), &sorted, 150.0)
-        };
-        assert!(with(8) > 1e-3, "eight hosts: {}", with(8));
-        assert!(with(2) < with(8) / 10.0, "two: {} {}", with(2), with(8));
     }
 
     #[test]
