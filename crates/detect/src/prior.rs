@@ -23,6 +23,10 @@ const CHANCE_UNKNOWN: f64 = 1.0 / 512.0;
 /// Host-hours that a prior counts as, at least, where it is asked for acts it does not know: one
 /// that has seen little must not call what it has not seen rare.
 const HOURS_UNKNOWN: f64 = 512.0;
+/// Host-hours that it counts as, at most, where it is asked for them. Real offices do what nobody
+/// thought of when the simulated ones were written, so one act that those lack is never a case; two
+/// at different moments are.
+const HOURS_BELIEVED: f64 = 2_048.0;
 /// How often a window holds something new of a kind that the prior says nothing of.
 const NOVELTY_UNKNOWN: f64 = 0.05;
 
@@ -147,11 +151,11 @@ impl PriorIndex {
             index.unseen.insert(*kind, 0.5 / windows);
             index.novelty.insert(*kind, (known.novel as f64 + 0.5) / windows);
         }
-        let hours = (prior.hours as f64).max(HOURS_UNKNOWN);
+        let hours = (prior.hours as f64).clamp(HOURS_UNKNOWN, HOURS_BELIEVED);
         index.unheard_acts = [0.5 / hours; act::FAMILY_COUNT];
         for (family, count) in &prior.unheard {
             if let Some(chance) = index.unheard_acts.get_mut(act::family(family)) {
-                *chance = (*count as f64 + 0.5) / hours;
+                *chance = chance.max((*count as f64 + 0.5) / (prior.hours as f64 + 1.0));
             }
         }
         index
