@@ -92,7 +92,16 @@ impl Record {
                 self.shared.push(entity.clone());
             }
         }
-        self.case.events.extend(growth.found);
+        for found in growth.found {
+            // The same on the same host again is no more evidence, in whatever hour.
+            let is_same = |known: &&mut Evidence| {
+                (known.kind, &known.host, &known.text) == (found.kind, &found.host, &found.text)
+            };
+            match self.case.events.iter_mut().find(is_same) {
+                Some(known) => known.bits = known.bits.max(found.bits),
+                None => self.case.events.push(found),
+            }
+        }
         self.case.retell();
     }
 
@@ -111,8 +120,7 @@ impl Record {
     /// Whether an episode may join.
     fn may_be_joined(&self, episode: &Candidate<'_>) -> bool {
         let Candidate { hours, p_value, found, tokens } = episode;
-        let within =
-            |gap: i64| hours.0 <= self.hours.1 + gap && hours.1 + gap >= self.hours.0;
+        let within = |gap: i64| hours.0 <= self.hours.1 + gap && hours.1 + gap >= self.hours.0;
         let shares = || {
             let mut entities = found.iter().flat_map(|evidence| &evidence.entities);
             entities.any(|entity| self.shared.contains(entity))
@@ -122,8 +130,7 @@ impl Record {
         }
         let is_near = within(JOIN_HOURS_MAX)
             && (*p_value <= JOIN_P_MAX || (*p_value <= JOIN_SHARED_P_MAX && shares()));
-        is_near
-            || (within(CAUSE_HOURS_MAX) && *p_value <= JOIN_P_MAX && self.is_cause_of(tokens))
+        is_near || (within(CAUSE_HOURS_MAX) && *p_value <= JOIN_P_MAX && self.is_cause_of(tokens))
     }
 
     /// Whether most of what surprises in an episode is in the case already.

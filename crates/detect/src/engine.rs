@@ -295,7 +295,7 @@ impl Engine {
         {
             *novel = true;
         }
-        host.window.note(*number, bits, || Evidence {
+        host.window.note(*number, token.kind, bits, || Evidence {
             time_ms: event.time_ms,
             host: event.host.to_owned(),
             source: event.source.to_owned(),

@@ -42,7 +42,8 @@ pub struct Window {
     pub unheard: Unheard,
     /// Whether the surprise grew since an episode last took it.
     pub dirty: bool,
-    evidence: usize,
+    /// Pieces of evidence: of what is new, and of acts and rules.
+    evidence: [usize; 2],
 }
 
 /// The course of events of one program in one window.
@@ -66,15 +67,27 @@ impl Window {
     }
 
     /// Notes a token with its surprise; `tell` makes the evidence, if it is any.
-    pub fn note(&mut self, token: u64, bits: f32, tell: impl FnOnce() -> Evidence) {
+    ///
+    /// Acts and matches of rules have room of their own: on a day on which everything is new, the
+    /// rest would leave none.
+    pub fn note(
+        &mut self,
+        token: u64,
+        kind: TokenKind,
+        bits: f32,
+        tell: impl FnOnce() -> Evidence,
+    ) {
         if bits < EVIDENCE_BITS_MIN {
             self.seen.insert(token, 0.0);
             return;
         }
         self.seen.insert(token, bits);
         self.dirty = true;
-        if self.evidence < EVIDENCE_PER_WINDOW_MAX {
-            self.evidence += 1;
+        let is_known = matches!(kind, TokenKind::Act | TokenKind::Rule);
+        if let Some(kept) = self.evidence.get_mut(usize::from(is_known))
+            && *kept < EVIDENCE_PER_WINDOW_MAX
+        {
+            *kept += 1;
             self.found.push(tell());
         }
     }
@@ -211,7 +224,7 @@ mod tests {
     fn window(hour: i64, tokens: &[(u64, f32)]) -> Window {
         let mut window = Window::at(hour);
         for (token, bits) in tokens {
-            window.note(*token, *bits, evidence);
+            window.note(*token, TokenKind::Alert, *bits, evidence);
         }
         window
     }

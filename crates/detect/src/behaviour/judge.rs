@@ -46,7 +46,9 @@ impl Judge<'_> {
         let sighting = self.fleet.sighting(&host.sketch, number, self.prior.chance(kind, number));
         let is_new = !host.has_shown(number);
         let mut bits = sighting.bits();
-        if is_new && self.novelty_rate && kind.is_open_ended() {
+        // Until it is learned it is as new in the next hour as it was in the first.
+        let is_unlearned = is_new || sighting.host_windows.0 == 0;
+        if is_unlearned && self.novelty_rate && kind.is_open_ended() {
             bits = bits.min(-self.novelty(host, kind).log2());
         }
         Judgement { bits, sighting, is_new }

@@ -1,10 +1,10 @@
 //! What the logs of real machines are full of besides: programs that open what they start, updates
 //! in the background, old devices, users who follow a voice on the telephone.
 
+use super::Role;
 use super::catalog::{CHROME, CMD, EXPLORER, OUTLOOK, POWERSHELL, SVCHOST};
 use super::routine::is_at_work;
 use super::windows::Desk;
-use super::Role;
 
 const LSASS: &str = "C:\\Windows\\System32\\lsass.exe";
 const ONEDRIVE: &str = "C:\\Users\\{u}\\AppData\\Local\\Microsoft\\OneDrive\\OneDrive.exe";
@@ -139,7 +139,11 @@ fn background(desk: &mut Desk<'_, '_>) {
     }
     if scene.chance(80) {
         let library = "C:\\Windows\\assembly\\NativeImages_v4.0.30319_64\\System\\x\\System.ni.dll";
-        desk.unsigned(scene.time_ms(), scene.pick(&[POWERSHELL, "C:\\Windows\\System32\\mmc.exe"]), library);
+        desk.unsigned(
+            scene.time_ms(),
+            scene.pick(&[POWERSHELL, "C:\\Windows\\System32\\mmc.exe"]),
+            library,
+        );
     }
     if scene.chance(40) {
         let crash = "C:\\Windows\\System32\\WerFault.exe";
@@ -177,7 +181,11 @@ fn records(desk: &mut Desk<'_, '_>) {
         desk.other("Security", 5_379, vec![("SubjectUserName", scene.machine().user.clone())]);
     }
     if scene.chance(60) {
-        desk.other("Microsoft-Windows-WMI-Activity/Operational", 5_860, data("SELECT * FROM Win32"));
+        desk.other(
+            "Microsoft-Windows-WMI-Activity/Operational",
+            5_860,
+            data("SELECT * FROM Win32"),
+        );
     }
     if scene.chance(15) {
         desk.other("Microsoft-Windows-CodeIntegrity/Operational", 3_033, data("agent.dll"));
@@ -231,7 +239,8 @@ fn used(desk: &mut Desk<'_, '_>) {
     let drive = desk.fill(ONEDRIVE, &user);
     desk.connect(&drive, &user, "198.51.100.22", 443);
     if scene.chance(300) {
-        let teams = format!("C:\\Users\\{user}\\AppData\\Local\\Microsoft\\Teams\\current\\Teams.exe");
+        let teams =
+            format!("C:\\Users\\{user}\\AppData\\Local\\Microsoft\\Teams\\current\\Teams.exe");
         desk.connect(&teams, &user, "198.51.100.23", 443);
         let library =
             format!("C:\\Users\\{user}\\AppData\\Local\\Microsoft\\Teams\\current\\ffmpeg.dll");

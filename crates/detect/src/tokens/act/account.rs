@@ -78,9 +78,23 @@ pub fn share(fields: &Fields<'_>, reading: &mut Reading) {
     let what = match share.as_str() {
         "ipc$" => {
             const DOORS: [&str; 17] = [
-                "samr", "lsarpc", "svcctl", "atsvc", "winreg", "srvsvc", "wkssvc", "netdfs",
-                "spoolss", "protected_storage", "eventlog", "lsass", "netlogon", "efsrpc",
-                "epmapper", "drsuapi", "ntsvcs",
+                "samr",
+                "lsarpc",
+                "svcctl",
+                "atsvc",
+                "winreg",
+                "srvsvc",
+                "wkssvc",
+                "netdfs",
+                "spoolss",
+                "protected_storage",
+                "eventlog",
+                "lsass",
+                "netlogon",
+                "efsrpc",
+                "epmapper",
+                "drsuapi",
+                "ntsvcs",
             ];
             DOORS.into_iter().find(|door| lower == *door).unwrap_or(if lower.is_empty() {
                 ""

@@ -79,9 +79,19 @@ pub fn module(fields: &Fields<'_>, reading: &mut Reading) {
     let name = shape::file_name(path).to_ascii_lowercase();
     let engine = matches!(
         name.as_str(),
-        "scrobj.dll" | "jscript.dll" | "jscript9.dll" | "vbscript.dll" | "mshtml.dll"
-            | "system.management.automation.dll" | "clr.dll" | "vaultcli.dll" | "samlib.dll"
-            | "dbghelp.dll" | "dbgcore.dll" | "wmiutils.dll" | "msxml3.dll"
+        "scrobj.dll"
+            | "jscript.dll"
+            | "jscript9.dll"
+            | "vbscript.dll"
+            | "mshtml.dll"
+            | "system.management.automation.dll"
+            | "clr.dll"
+            | "vaultcli.dll"
+            | "samlib.dll"
+            | "dbghelp.dll"
+            | "dbgcore.dll"
+            | "wmiutils.dll"
+            | "msxml3.dll"
     );
     if engine && (is_loose(by) || matches!(by, "loader" | "proxy" | "office" | "script host")) {
         reading.act(format!("load: {by} takes {}", shape::word(&name)));

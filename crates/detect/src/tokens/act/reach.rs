@@ -37,8 +37,16 @@ fn access(mask: i64) -> &'static str {
 
 /// Files that hold secrets, by what they end with.
 const SECRETS: [&str; 10] = [
-    "login data", "key4.db", "logins.json", "\\config\\sam", "ntds.dit", "\\config\\security",
-    "cookies", "web data", "/etc/shadow", "id_rsa",
+    "login data",
+    "key4.db",
+    "logins.json",
+    "\\config\\sam",
+    "ntds.dit",
+    "\\config\\security",
+    "cookies",
+    "web data",
+    "/etc/shadow",
+    "id_rsa",
 ];
 
 /// A secret file that somebody opens.
