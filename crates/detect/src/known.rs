@@ -10,15 +10,15 @@
 //! | this host's and its fleet's own hours with it | what was learned here |
 //! | the hours of ordinary offices with it | the prior that ships |
 //! | hours with *any* rule of this level, or a graver one, that was new to its host | the level |
-//! | hours with *any* act of this family that was new to its host and unknown to the prior | the family |
+//! | hours with *any* act of this family that was new to its host and the prior | the family |
 //!
 //! The last keeps thousands of rules from being judged one by one: each may be rare, and still one
 //! of them matches every other day. It begins with what is written below for each level, and
-//! follows what the site shows; a match that a person called false raises it. For families of acts it
-//! begins with what the prior measured: in how many host-hours of one office there was an act that
+//! follows what the site shows; a match that a person called false raises it. For families of acts
+//! it begins with what the prior measured: in how many host-hours of one office there was an act that
 //! none of the others knew.
 //!
-//! Matches and acts of one moment are one act, told by its rarest rule. Of several acts in an episode the
+//! Matches and acts of one moment are one act, told by the rarest. Of several in an episode the
 //! rarest counts whole, the next half, the next a quarter, since what happens in one hour seldom
 //! happens independently. Nothing that is added lowers the sum.
 

@@ -4,19 +4,19 @@
 //! into the process that holds them, whoever stays has to write where things start from, whoever
 //! came in by a document lets it start something. So an event is also read into **acts**: the sort
 //! of a program (by its name where it is Windows' own, by its place where it is not), what it did,
-//! to which sort of thing. There are some thousand of them, and the words are written down here;
+//! to which sort of thing. There are some hundreds of them, and the words are written down here;
 //! **how seldom each is in ordinary work is not**: that is counted, by the prior, the site, and the
 //! host ([`crate::known`]).
 //!
 //! | family | says | file |
 //! |---|---|---|
-//! | `launch`, `line`, `rank` | which sort starts which; what its command line holds; a shell of the system's | `launch`, `line` |
-//! | `reach`, `thread` | one program in another's memory; reserved files, keys and objects | `reach` |
-//! | `registry` | a place in the registry that something starts from, or is protected by | `registry` |
-//! | `write`, `load`, `pipe` | programs and scripts that are written, libraries that are loaded, pipes | `files` |
+//! | `launch`, `line`, `rank` | which sort starts which, with what line, as whom | `launch`, `line` |
+//! | `reach`, `thread` | one program in another's memory; what is reserved | `reach` |
+//! | `registry` | where things start from, or are protected by | `registry` |
+//! | `write`, `load`, `pipe` | programs, scripts and libraries; pipes | `files` |
 //! | `connect` | a program that seldom has anything to say to the network | `network` |
 //! | `logon`, `ticket`, `share`, `account`, `right` | ways in, and rights | `account` |
-//! | `service`, `task`, `record` | what is installed to run; logs and protections that change | `upkeep` |
+//! | `service`, `task`, `record` | what is installed to run; logs that change | `upkeep` |
 //! | `script` | what a script that was logged holds | `script` |
 
 mod account;
