@@ -79,7 +79,9 @@ impl Judge<'_> {
     ) -> (Judgement, bool) {
         let windows = self.fleet.windows() as f64;
         let floor = rates.of_family(family, self.prior.unheard_act(family), windows);
-        self.known(host, number, floor)
+        let (judgement, is_rare) = self.known(host, number, floor);
+        // Seldom is not unheard of: what one office did once, the next may do.
+        (judgement, is_rare && self.prior.known_chance(number).is_none())
     }
 
     /// Judges what is as likely as the largest of what the host, the fleet and the prior say of it,
