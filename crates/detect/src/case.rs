@@ -98,7 +98,7 @@ pub struct DetectedCase {
     pub techniques: Vec<String>,
     /// Hosts, users, addresses and files, the most frequent first.
     pub entities: Vec<Entity>,
-    /// The evidence, the most surprising first.
+    /// The evidence: rare acts and matches of rules first, then the most surprising.
     pub events: Vec<Evidence>,
     /// The same in the order of time.
     pub timeline: Vec<Moment>,
@@ -114,13 +114,22 @@ pub struct DetectedCase {
     pub verdict: Option<Verdict>,
 }
 
+/// Bits from which on an act or a match is told before what is merely new.
+const KNOWN_BITS_MIN: f32 = 8.0;
 /// How many sentences tell of single pieces of evidence.
 const SENTENCES_MAX: usize = 8;
 
 impl DetectedCase {
     /// Makes everything that is told from the evidence.
     pub(crate) fn retell(&mut self) {
-        self.events.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.time_ms.cmp(&b.time_ms)));
+        // What an attacker has to do, and what rules know, says more than that much is new.
+        let is_known = |event: &Evidence| {
+            event.bits >= KNOWN_BITS_MIN && matches!(event.kind, TokenKind::Act | TokenKind::Rule)
+        };
+        self.events.sort_by(|a, b| {
+            let by_kind = is_known(b).cmp(&is_known(a));
+            by_kind.then(b.bits.total_cmp(&a.bits)).then(a.time_ms.cmp(&b.time_ms))
+        });
         self.events.truncate(crate::limits::EVIDENCE_PER_CASE_MAX);
         let times = self.events.iter().map(|event| event.time_ms);
         self.first_ms = times.clone().min().unwrap_or(self.first_ms);

@@ -14,6 +14,13 @@ pub const JOIN_P_MAX: f64 = 1e-3;
 pub const JOIN_SHARED_P_MAX: f64 = 1e-2;
 /// Hours between two episodes of one case.
 const JOIN_HOURS_MAX: i64 = 1;
+/// Hours that a case takes episodes in, from its first on: what goes on longer is told anew.
+const CASE_HOURS_MAX: i64 = 24;
+/// Hours between two episodes of one cause: an update, or an administrator's round, comes to one
+/// machine after the other, and so does a worm.
+const CAUSE_HOURS_MAX: i64 = 24;
+/// The share of an episode's surprise that a case holds where both have one cause.
+const CAUSE_SHARE_MIN: f64 = 0.5;
 /// Entities of a case that others are compared with.
 const SHARED_ENTITIES_MAX: usize = 64;
 
@@ -33,6 +40,18 @@ pub struct Record {
     /// Scores of its episodes, kept from calibration.
     pub scores: Vec<(String, f64)>,
     changed: bool,
+}
+
+/// An episode that looks for a case.
+pub struct Candidate<'a> {
+    /// Its hours.
+    pub hours: (i64, i64),
+    /// Its p-value.
+    pub p_value: f64,
+    /// Its new evidence.
+    pub found: &'a [Evidence],
+    /// Its tokens.
+    pub tokens: &'a HashedMap<u64, f32>,
 }
 
 /// What an episode brings into a case.
@@ -73,7 +92,16 @@ impl Record {
                 self.shared.push(entity.clone());
             }
         }
-        self.case.events.extend(growth.found);
+        for found in growth.found {
+            // The same on the same host again is no more evidence, in whatever hour.
+            let is_same = |known: &&mut Evidence| {
+                (known.kind, &known.host, &known.text) == (found.kind, &found.host, &found.text)
+            };
+            match self.case.events.iter_mut().find(is_same) {
+                Some(known) => known.bits = known.bits.max(found.bits),
+                None => self.case.events.push(found),
+            }
+        }
         self.case.retell();
     }
 
@@ -89,15 +117,29 @@ impl Record {
         }
     }
 
-    /// Whether an episode at these hours may join.
-    fn may_be_joined(&self, hours: (i64, i64), p_value: f64, found: &[Evidence]) -> bool {
-        let near =
-            hours.0 <= self.hours.1 + JOIN_HOURS_MAX && hours.1 + JOIN_HOURS_MAX >= self.hours.0;
+    /// Whether an episode may join.
+    fn may_be_joined(&self, episode: &Candidate<'_>) -> bool {
+        let Candidate { hours, p_value, found, tokens } = episode;
+        let within = |gap: i64| hours.0 <= self.hours.1 + gap && hours.1 + gap >= self.hours.0;
         let shares = || {
             let mut entities = found.iter().flat_map(|evidence| &evidence.entities);
             entities.any(|entity| self.shared.contains(entity))
         };
-        near && (p_value <= JOIN_P_MAX || (p_value <= JOIN_SHARED_P_MAX && shares()))
+        if hours.1 - self.hours.0 > CASE_HOURS_MAX || self.hours.1 - hours.0 > CASE_HOURS_MAX {
+            return false;
+        }
+        let is_near = within(JOIN_HOURS_MAX)
+            && (*p_value <= JOIN_P_MAX || (*p_value <= JOIN_SHARED_P_MAX && shares()));
+        is_near || (within(CAUSE_HOURS_MAX) && *p_value <= JOIN_P_MAX && self.is_cause_of(tokens))
+    }
+
+    /// Whether most of what surprises in an episode is in the case already.
+    fn is_cause_of(&self, tokens: &HashedMap<u64, f32>) -> bool {
+        let of = |held: bool| -> f64 {
+            let kept = tokens.iter().filter(|(token, _)| !held || self.tokens.contains_key(*token));
+            kept.map(|(_, bits)| f64::from(*bits)).sum()
+        };
+        of(true) >= CAUSE_SHARE_MIN * of(false)
     }
 
     fn covers(&self, host: &str, hour: i64) -> bool {
@@ -149,10 +191,10 @@ impl CaseBook {
     }
 
     /// The case that an episode belongs to, if any.
-    pub fn joinable(&self, hours: (i64, i64), p_value: f64, found: &[Evidence]) -> Option<&Record> {
+    pub fn joinable(&self, episode: &Candidate<'_>) -> Option<&Record> {
         let open = self.records.iter().rev().take(64).filter(|record| record.is_in_quarantine());
         let mut open = open.filter(|record| record.case.verdict.is_none());
-        open.find(|record| record.may_be_joined(hours, p_value, found))
+        open.find(|record| record.may_be_joined(episode))
     }
 
     /// The case that keeps an hour of a host from being learned.

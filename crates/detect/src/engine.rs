@@ -33,7 +33,7 @@ use crate::known::KnownRates;
 use crate::limits::{AHEAD_MS_MAX, HOSTS_MAX, RAW_BYTES_MAX};
 use crate::observed::Observed;
 use crate::prior::{Prior, PriorIndex};
-use crate::tokens::{Reading, Token, TokenKind};
+use crate::tokens::{Reading, Token, TokenKind, act};
 use crate::window::{WINDOW_MS, hour_of};
 
 /// A token that was judged.
@@ -258,7 +258,28 @@ impl Engine {
         let Some(host) = self.hosts.get(at).filter(|host| host.window.is_new(number)) else {
             return;
         };
+        if token.kind == TokenKind::Act {
+            return self.note_act(at, event, reading, token, number);
+        }
         let judgement = self.judge().judge(host, token.kind, number);
+        self.note(at, event, reading, &Noted { token, number, judgement, techniques: &[] });
+    }
+
+    /// Judges an act, which also counts by itself, as a match of a rule does.
+    fn note_act(
+        &mut self,
+        at: usize,
+        event: &Observed<'_>,
+        reading: &Reading,
+        token: &Token,
+        number: u64,
+    ) {
+        let Some(host) = self.hosts.get(at) else { return };
+        let family = act::family(&token.text);
+        let (judgement, is_unheard) = self.judge().act(host, number, family, &self.known);
+        if let Some(host) = self.hosts.get_mut(at) {
+            host.window.note_act(event.time_ms, judgement.bits, family, is_unheard);
+        }
         self.note(at, event, reading, &Noted { token, number, judgement, techniques: &[] });
     }
 
@@ -274,7 +295,7 @@ impl Engine {
         {
             *novel = true;
         }
-        host.window.note(*number, bits, || Evidence {
+        host.window.note(*number, token.kind, bits, || Evidence {
             time_ms: event.time_ms,
             host: event.host.to_owned(),
             source: event.source.to_owned(),
@@ -342,7 +363,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(at) else { return };
         let source = Source { host: u32::try_from(at).unwrap_or(u32::MAX), day: day_of(held.hour) };
         self.fleet.learn(&mut host.sketch, source, &held.tokens);
-        self.known.learn(held.new_levels);
+        self.known.learn(held.unheard);
         let both = host.novel.iter_mut().zip(&mut self.novel).zip(held.novel);
         for ((own, all), _) in both.filter(|(_, novel)| *novel) {
             *own = own.saturating_add(1);

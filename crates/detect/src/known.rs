@@ -1,24 +1,29 @@
-//! What a rule's match is worth: how seldom ordinary work makes such a match.
+//! What a rule's match, or an act, is worth: how seldom ordinary work makes it.
 //!
 //! Rules are knowledge from elsewhere, so they count on the first day, on a host that nobody knows
-//! yet, where anything learned has nothing to say. A match is told by the chance that an ordinary
+//! yet, where anything learned has nothing to say. So do acts ([`crate::tokens::act`]), since the
+//! prior has counted them in ordinary offices. Either is told by the chance that an ordinary
 //! host-hour holds it, the largest of:
 //!
 //! | chance | of |
 //! |---|---|
-//! | this host's and its fleet's own hours with this rule | what was learned here |
-//! | the hours of ordinary offices with this rule | the prior that ships |
+//! | this host's and its fleet's own hours with it | what was learned here |
+//! | the hours of ordinary offices with it | the prior that ships |
 //! | hours with *any* rule of this level, or a graver one, that was new to its host | the level |
+//! | hours with *any* act of this family that was new to its host and the prior | the family |
 //!
 //! The last keeps thousands of rules from being judged one by one: each may be rare, and still one
 //! of them matches every other day. It begins with what is written below for each level, and
-//! follows what the site shows; a match that a person called false raises it.
+//! follows what the site shows; a match that a person called false raises it. For families of acts
+//! it begins with what the prior measured: in how many host-hours of one office there was an act that
+//! none of the others knew.
 //!
-//! Matches of one moment are one act, told by its rarest rule. Of several acts in an episode the
+//! Matches and acts of one moment are one act, told by the rarest. Of several in an episode the
 //! rarest counts whole, the next half, the next a quarter, since what happens in one hour seldom
 //! happens independently. Nothing that is added lowers the sum.
 
 use crate::config::RuleLevel;
+use crate::tokens::act::FAMILY_COUNT;
 
 /// Levels of rules.
 pub const LEVELS: usize = 5;
@@ -47,21 +52,43 @@ impl RuleLevel {
     }
 }
 
-/// Host-hours that were learned and held a new rule of each level.
+/// What was new in a host-hour: to the host, and to what is known of ordinary work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KnownRates(pub [u32; LEVELS]);
+pub struct Unheard {
+    /// Levels of rules.
+    pub levels: [bool; LEVELS],
+    /// Families of acts.
+    pub families: [bool; FAMILY_COUNT],
+}
+
+/// Host-hours that were learned and held a new rule of each level, or a new act of each family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownRates {
+    /// By level.
+    pub levels: [u32; LEVELS],
+    /// By family.
+    pub families: [u32; FAMILY_COUNT],
+}
 
 impl KnownRates {
     /// Learns a host-hour.
-    pub fn learn(&mut self, new: [bool; LEVELS]) {
-        for (count, _) in self.0.iter_mut().zip(new).filter(|(_, new)| *new) {
+    pub fn learn(&mut self, new: Unheard) {
+        let levels = self.levels.iter_mut().zip(new.levels);
+        let families = self.families.iter_mut().zip(new.families);
+        for (count, _) in levels.chain(families).filter(|(_, new)| *new) {
             *count = count.saturating_add(1);
         }
     }
 
+    /// The chance of an unheard act of a family, of which the prior measured `chance`.
+    pub fn of_family(&self, family: usize, chance: f64, windows: f64) -> f64 {
+        let count = self.families.get(family).copied().unwrap_or(0);
+        (f64::from(count) + WEIGHT * chance) / (windows + WEIGHT)
+    }
+
     /// The chance of a match of this level, on a site that has learned so many host-hours.
     pub fn of_level(&self, level: RuleLevel, windows: f64) -> f64 {
-        let as_grave: u32 = self.0.iter().skip(level.place()).sum();
+        let as_grave: u32 = self.levels.iter().skip(level.place()).sum();
         (f64::from(as_grave) + WEIGHT * level.chance()) / (windows + WEIGHT)
     }
 
@@ -99,9 +126,9 @@ impl Acts {
         }
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether they may be a case by themselves.
+    pub fn are_rare(&self) -> bool {
+        self.p_value() < 1.0 / 1_024.0
     }
 
     /// How seldom an ordinary host-hour holds acts as rare: one minus nothing where there are none.
@@ -135,7 +162,7 @@ mod tests {
         let of = |rates: &KnownRates| levels.map(|level| rates.of_level(level, 1_000.0));
         assert!(of(&rates).is_sorted_by(|a, b| a > b));
         let before = of(&rates);
-        rates.learn([false, false, false, true, false]);
+        rates.learn(Unheard { levels: [false, false, false, true, false], ..Unheard::default() });
         let after = of(&rates);
         assert!(after[3] > 5.0 * before[3], "a high one came: others may");
         assert!((after[4] - before[4]).abs() < 1e-12, "which says nothing of critical ones");

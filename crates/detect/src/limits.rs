@@ -3,7 +3,7 @@
 /// Hosts that are remembered; events of more are counted and not judged.
 pub const HOSTS_MAX: usize = 20_000;
 /// Tokens that are read from one event.
-pub const TOKENS_PER_EVENT_MAX: usize = 12;
+pub const TOKENS_PER_EVENT_MAX: usize = 20;
 /// Characters of a token's text.
 pub const TOKEN_CHARS_MAX: usize = 160;
 /// Distinct tokens that one host may show in one window.

@@ -11,7 +11,7 @@ use learn::hash::{HashedMap, SiteKey};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{PRIOR_SCORES_MAX, PRIOR_TOKENS_MAX};
-use crate::tokens::{Reading, Token, TokenKind};
+use crate::tokens::{Reading, Token, TokenKind, act};
 use crate::{Observed, window};
 
 /// See [`Prior::shipped`]; `models/office.md` tells how it was made.
@@ -20,6 +20,13 @@ const SHIPPED: &[u8] = include_bytes!("../models/office.json");
 const FORMAT: u32 = 1;
 /// The chance of an unknown token of a kind that the prior says nothing of.
 const CHANCE_UNKNOWN: f64 = 1.0 / 512.0;
+/// Host-hours that a prior counts as, at least, where it is asked for acts it does not know: one
+/// that has seen little must not call what it has not seen rare.
+const HOURS_UNKNOWN: f64 = 512.0;
+/// Host-hours that it counts as, at most, where it is asked for them. Real offices do what nobody
+/// thought of when the simulated ones were written, so one act that those lack is never a case; two
+/// at different moments are.
+const HOURS_BELIEVED: f64 = 2_048.0;
 /// How often a window holds something new of a kind that the prior says nothing of.
 const NOVELTY_UNKNOWN: f64 = 0.05;
 
@@ -61,6 +68,10 @@ pub struct Prior {
     /// Host-hours in all, of any kind.
     #[serde(default)]
     hours: u64,
+    /// Host-hours with an act that was new to its host and that no other recording holds, by
+    /// family: how often an office does what the others never did.
+    #[serde(default)]
+    unheard: BTreeMap<String, u64>,
     /// Scores of ordinary host-hours.
     scores: Vec<f32>,
 }
@@ -117,6 +128,7 @@ pub struct PriorIndex {
     chances: HashedMap<u64, f32>,
     unseen: BTreeMap<u8, f64>,
     novelty: BTreeMap<u8, f64>,
+    unheard_acts: [f64; act::FAMILY_COUNT],
 }
 
 impl PriorIndex {
@@ -129,9 +141,9 @@ impl PriorIndex {
     pub fn of(prior: &Prior, key: SiteKey) -> Self {
         let mut index = Self::default();
         for (kind, known) in &prior.kinds {
-            // Few hours hold any match of a rule, so of rules all hours count.
-            let is_rule = *kind == TokenKind::Rule as u8;
-            let windows = if is_rule { prior.hours } else { known.windows } as f64 + 1.0;
+            // Few hours hold any match of a rule, so of rules, and of acts, all hours count.
+            let of_all = [TokenKind::Rule as u8, TokenKind::Act as u8].contains(kind);
+            let windows = if of_all { prior.hours } else { known.windows } as f64 + 1.0;
             for (text, count) in &known.tokens {
                 let chance = (f64::from(*count) + 0.5) / windows;
                 index.chances.insert(key.number(*kind, text), chance.min(1.0) as f32);
@@ -139,7 +151,19 @@ impl PriorIndex {
             index.unseen.insert(*kind, 0.5 / windows);
             index.novelty.insert(*kind, (known.novel as f64 + 0.5) / windows);
         }
+        let hours = (prior.hours as f64).clamp(HOURS_UNKNOWN, HOURS_BELIEVED);
+        index.unheard_acts = [0.5 / hours; act::FAMILY_COUNT];
+        for (family, count) in &prior.unheard {
+            if let Some(chance) = index.unheard_acts.get_mut(act::family(family)) {
+                *chance = chance.max((*count as f64 + 0.5) / (prior.hours as f64 + 1.0));
+            }
+        }
         index
+    }
+
+    /// The chance that a host-hour holds an act of a family that nobody has heard of.
+    pub fn unheard_act(&self, family: usize) -> f64 {
+        self.unheard_acts.get(family).copied().unwrap_or(0.5 / HOURS_UNKNOWN)
     }
 
     /// The chance that a host-hour holds a token.
@@ -165,9 +189,20 @@ pub struct PriorBuilder {
     kinds: BTreeMap<u8, Kind>,
     hours: u64,
     /// What each host has shown, by recording and host.
-    hosts: BTreeMap<String, BTreeSet<Token>>,
-    /// The window that is on, by host: its hour and its tokens.
-    open: BTreeMap<String, (i64, BTreeSet<Token>)>,
+    hosts: BTreeMap<(String, String), BTreeSet<Token>>,
+    /// The window that is on, by recording and host: its hour and its tokens.
+    open: BTreeMap<(String, String), (i64, BTreeSet<Token>)>,
+    /// Acts that were new to their host.
+    firsts: Vec<First>,
+}
+
+/// An act that a host shows for the first time.
+#[derive(Debug)]
+struct First {
+    recording: String,
+    /// The number of the host-hour.
+    hour: u64,
+    act: String,
 }
 
 impl PriorBuilder {
@@ -184,45 +219,67 @@ impl PriorBuilder {
         time_ms: i64,
         tokens: impl IntoIterator<Item = Token>,
     ) {
-        let host = format!("{recording}/{host}");
+        let host = (recording.to_owned(), host.to_owned());
         let hour = window::hour_of(time_ms);
         let open = self.open.entry(host.clone()).or_insert((hour, BTreeSet::new()));
         if open.0 != hour {
-            let (_, tokens) = std::mem::replace(open, (hour, BTreeSet::new()));
-            self.hours += 1;
-            Self::close(&mut self.kinds, self.hosts.entry(host.clone()).or_default(), tokens);
+            let (_, ended) = std::mem::replace(open, (hour, BTreeSet::new()));
+            self.close(&host, ended);
         }
         if let Some((_, open)) = self.open.get_mut(&host) {
             open.extend(tokens);
         }
     }
 
-    fn close(kinds: &mut BTreeMap<u8, Kind>, known: &mut BTreeSet<Token>, tokens: BTreeSet<Token>) {
+    fn close(&mut self, host: &(String, String), tokens: BTreeSet<Token>) {
+        self.hours += 1;
+        let known = self.hosts.entry(host.clone()).or_default();
         let mut seen = BTreeMap::new();
         for token in tokens {
             let is_new = known.insert(token.clone());
             *seen.entry(token.kind as u8).or_insert(false) |= is_new;
+            if is_new && token.kind == TokenKind::Act {
+                let (recording, act) = (host.0.clone(), token.text.clone());
+                self.firsts.push(First { recording, hour: self.hours, act });
+            }
             // Who was where is nobody else's business.
             if token.kind != TokenKind::User {
-                let kind = kinds.entry(token.kind as u8).or_default();
+                let kind = self.kinds.entry(token.kind as u8).or_default();
                 *kind.tokens.entry(token.text).or_default() += 1;
             }
         }
         for (kind, novel) in seen {
-            let kind = kinds.entry(kind).or_default();
+            let kind = self.kinds.entry(kind).or_default();
             kind.windows += 1;
             kind.novel += u64::from(novel);
         }
     }
 
+    /// Host-hours with an act that was new to its host and that no other recording holds.
+    fn unheard(&self) -> BTreeMap<String, u64> {
+        let mut holders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for first in &self.firsts {
+            holders.entry(&first.act).or_default().insert(&first.recording);
+        }
+        let alone = |first: &&First| holders.get(&*first.act).is_some_and(|of| of.len() == 1);
+        let family = |first: &First| first.act.split(':').next().unwrap_or_default().to_owned();
+        let hours: BTreeSet<(String, u64)> =
+            self.firsts.iter().filter(alone).map(|first| (family(first), first.hour)).collect();
+        let mut counts = BTreeMap::new();
+        for (family, _) in hours {
+            *counts.entry(family).or_default() += 1;
+        }
+        counts
+    }
+
     /// The prior, without scores yet.
     pub fn finish(mut self, origin: Vec<String>) -> Prior {
         for (host, (_, tokens)) in std::mem::take(&mut self.open) {
-            self.hours += 1;
-            Self::close(&mut self.kinds, self.hosts.entry(host).or_default(), tokens);
+            self.close(&host, tokens);
         }
+        let unheard = self.unheard();
         let Self { kinds, hours, .. } = self;
-        Prior { format: FORMAT, origin, kinds, hours, scores: Vec::new() }
+        Prior { format: FORMAT, origin, kinds, hours, unheard, scores: Vec::new() }
     }
 }
 

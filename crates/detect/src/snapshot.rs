@@ -17,7 +17,7 @@ use crate::prior::Prior;
 use crate::tokens::TokenKind;
 
 const MAGIC: [u8; 8] = *b"RFDETECT";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// Roles that are calibrated apart.
 const ROLES_MAX: usize = 1_024;
 
@@ -49,7 +49,8 @@ impl Engine {
         out.extend(VERSION.to_le_bytes());
         out.extend(key_check(&self.config).to_le_bytes());
         self.novel.iter().for_each(|count| out.extend(count.to_le_bytes()));
-        self.known.0.iter().for_each(|count| out.extend(count.to_le_bytes()));
+        let known = self.known.levels.iter().chain(&self.known.families);
+        known.for_each(|count| out.extend(count.to_le_bytes()));
         self.fleet.write(&mut out);
         put_count(&mut out, self.hosts.len());
         self.hosts.iter().for_each(|host| host.write(&mut out));
@@ -94,7 +95,7 @@ impl Engine {
         for count in &mut self.novel {
             *count = take_u32(input)?;
         }
-        for count in &mut self.known.0 {
+        for count in self.known.levels.iter_mut().chain(&mut self.known.families) {
             *count = take_u32(input)?;
         }
         self.fleet = FleetSketch::read(self.config.admission, input)?;

@@ -3,13 +3,15 @@
 use learn::conformal::Rolling;
 
 use crate::case::{DetectedCase, Withheld};
-use crate::cases::Growth;
+use crate::cases::{Candidate, Growth};
 use crate::engine::Engine;
 use crate::window::{Episode, WINDOW_MS};
 
 /// Host-hours that a site must have learned before what is merely new can make a case: where
 /// everything is new, new is nothing to be told.
 const SITE_HOURS_MIN: u64 = 96;
+/// The same of a host that comes to a site: its own hours.
+const HOST_HOURS_MIN: u32 = 12;
 
 impl Engine {
     /// Takes a host's hour into its episode, and weighs that.
@@ -56,14 +58,15 @@ impl Engine {
         }
         let mut case = episode.case.clone();
         let p_of_rules = episode.known.p_value();
-        let p_value = self.p_value(&role, score, p_of_rules);
+        let p_value = self.p_value(at, &role, score, p_of_rules);
         let tests_a_day = self.tests_a_day();
         let joins = self.config.layers.joins;
         let Some(episode) = self.hosts.get(at).and_then(|host| host.episode.as_ref()) else {
             return;
         };
         if case.is_none() && joins {
-            let joined = self.cases.joinable(hours, p_value, &episode.found);
+            let (found, tokens) = (&*episode.found, &episode.tokens);
+            let joined = self.cases.joinable(&Candidate { hours, p_value, found, tokens });
             case = joined.map(|record| record.case.id.clone());
         }
         if case.is_none() && p_value * tests_a_day <= 1.0 {
@@ -76,11 +79,12 @@ impl Engine {
         }
     }
 
-    /// How often an ordinary host-hour is as surprising: by all that it holds, once the site is
-    /// known, or by the rules that it matches alone, which needs no knowledge of the site. Two
-    /// questions were asked, so the smaller answer counts twice.
-    fn p_value(&mut self, role: &str, score: f64, p_of_rules: f64) -> f64 {
-        let is_known = self.fleet.windows() >= SITE_HOURS_MIN;
+    /// How often an ordinary host-hour is as surprising: by all that it holds, once the site and the
+    /// host are known, or by the rules that it matches and its acts alone, which needs no knowledge of
+    /// the site. Two questions were asked, so the smaller answer counts twice.
+    fn p_value(&mut self, at: usize, role: &str, score: f64, p_of_rules: f64) -> f64 {
+        let hours = self.hosts.get(at).map_or(0, |host| host.sketch.windows());
+        let is_known = self.fleet.windows() >= SITE_HOURS_MIN && hours >= HOST_HOURS_MIN;
         let p_of_all = if is_known { self.calibration(role).p_value(score) } else { 1.0 };
         (2.0 * p_of_all.min(p_of_rules)).min(1.0)
     }
@@ -147,9 +151,13 @@ impl Engine {
                 continue;
             }
             let (hours, score, role) = (episode.hours, episode.score(), host.role.clone());
-            let (found, p_of_rules) = (episode.found.clone(), episode.known.p_value());
-            let p_value = self.p_value(&role, score, p_of_rules);
-            let joined = self.cases.joinable(hours, p_value, &found);
+            let p_of_rules = episode.known.p_value();
+            let p_value = self.p_value(at, &role, score, p_of_rules);
+            let Some(episode) = self.hosts.get(at).and_then(|host| host.episode.as_ref()) else {
+                continue;
+            };
+            let (found, tokens) = (&*episode.found, &episode.tokens);
+            let joined = self.cases.joinable(&Candidate { hours, p_value, found, tokens });
             if joined.is_some_and(|record| record.case.id == id) {
                 self.grow(at, id, p_value, self.tests_a_day());
             }

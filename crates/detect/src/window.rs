@@ -4,7 +4,7 @@ use learn::hash::HashedMap;
 
 use crate::case::Evidence;
 use crate::config::RuleLevel;
-use crate::known::{Acts, LEVELS};
+use crate::known::{Acts, Unheard};
 use crate::limits::{EVIDENCE_PER_WINDOW_MAX, SESSION_SYMBOLS_MAX, SESSIONS_PER_HOST_MAX};
 use crate::limits::{RATES_PER_WINDOW_MAX, TOKENS_PER_WINDOW_MAX};
 use crate::tokens::TokenKind;
@@ -38,11 +38,12 @@ pub struct Window {
     pub novel: [bool; TokenKind::COUNT],
     /// Acts that rules know.
     pub known: Acts,
-    /// Levels of which a rule was new to the host, and to what is known of ordinary work.
-    pub new_levels: [bool; LEVELS],
+    /// Levels of rules and families of acts that were new.
+    pub unheard: Unheard,
     /// Whether the surprise grew since an episode last took it.
     pub dirty: bool,
-    evidence: usize,
+    /// Pieces of evidence: of what is new, and of acts and rules.
+    evidence: [usize; 2],
 }
 
 /// The course of events of one program in one window.
@@ -66,15 +67,27 @@ impl Window {
     }
 
     /// Notes a token with its surprise; `tell` makes the evidence, if it is any.
-    pub fn note(&mut self, token: u64, bits: f32, tell: impl FnOnce() -> Evidence) {
+    ///
+    /// Acts and matches of rules have room of their own: on a day on which everything is new, the
+    /// rest would leave none.
+    pub fn note(
+        &mut self,
+        token: u64,
+        kind: TokenKind,
+        bits: f32,
+        tell: impl FnOnce() -> Evidence,
+    ) {
         if bits < EVIDENCE_BITS_MIN {
             self.seen.insert(token, 0.0);
             return;
         }
         self.seen.insert(token, bits);
         self.dirty = true;
-        if self.evidence < EVIDENCE_PER_WINDOW_MAX {
-            self.evidence += 1;
+        let is_known = matches!(kind, TokenKind::Act | TokenKind::Rule);
+        if let Some(kept) = self.evidence.get_mut(usize::from(is_known))
+            && *kept < EVIDENCE_PER_WINDOW_MAX
+        {
+            *kept += 1;
             self.found.push(tell());
         }
     }
@@ -82,13 +95,26 @@ impl Window {
     /// Notes that a rule matched, before its token is; `is_unheard` if neither the host nor what is
     /// known of ordinary work knows it.
     pub fn note_rule(&mut self, time_ms: i64, bits: f64, level: RuleLevel, is_unheard: bool) {
+        self.note_known(time_ms, bits);
+        if let Some(new) = self.unheard.levels.get_mut(level.place()) {
+            *new |= is_unheard;
+        }
+    }
+
+    /// The same of an act of a family. Acts that ordinary offices show come together there, as when a
+    /// program is installed: all of them are one, told by the rarest.
+    pub fn note_act(&mut self, time_ms: i64, bits: f64, family: usize, is_unheard: bool) {
+        self.note_known(if is_unheard { time_ms } else { 0 }, bits);
+        if let Some(new) = self.unheard.families.get_mut(family) {
+            *new |= is_unheard;
+        }
+    }
+
+    fn note_known(&mut self, time_ms: i64, bits: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "bits need no more")]
         let bits = bits as f32;
         if bits >= EVIDENCE_BITS_MIN {
             self.known.note(time_ms, bits);
-        }
-        if let Some(new) = self.new_levels.get_mut(level.place()) {
-            *new |= is_unheard;
         }
     }
 
@@ -117,9 +143,9 @@ impl Window {
     }
 
     /// Whether something new in it may make a case before the hour ends: much surprise, or a match
-    /// of a rule, which needs no more than itself.
+    /// of a rule or an act, which needs no more than itself.
     pub fn is_worth_weighing(&self) -> bool {
-        self.dirty && (self.bits() >= LINK_BITS || !self.known.is_empty())
+        self.dirty && (self.bits() >= LINK_BITS || self.known.are_rare())
     }
 
     /// The surprise over distinct tokens, in bits.
@@ -199,7 +225,7 @@ mod tests {
     fn window(hour: i64, tokens: &[(u64, f32)]) -> Window {
         let mut window = Window::at(hour);
         for (token, bits) in tokens {
-            window.note(*token, *bits, evidence);
+            window.note(*token, TokenKind::Alert, *bits, evidence);
         }
         window
     }

@@ -13,10 +13,12 @@
 //! | `--small` | only the smaller site |
 //! | `--renamed` | also with another appearance |
 //! | `--verbose` | case by case |
+//! | `--off` | without rules only, and none are loaded |
+//! | `--seed N` | the sites of the so-manyth pair of seeds |
 //! | `--prior FILE` | trains the prior that ships, and measures nothing |
 //! | `--with FILE` | another prior |
 //!
-//! A case is true if one of its hosts has, in its hours, a record of the recording.
+//! A case is true if its evidence is of a host and hour that hold a record of the recording.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -58,6 +60,8 @@ struct Arguments {
     renamed: bool,
     small: bool,
     alone: bool,
+    off: bool,
+    seed: usize,
     prior: Option<String>,
     with: Option<String>,
 }
@@ -72,6 +76,8 @@ fn arguments() -> Arguments {
             "--renamed" => found.renamed = true,
             "--alone" => found.alone = true,
             "--small" => found.small = true,
+            "--off" => found.off = true,
+            "--seed" => found.seed = words.next().and_then(|n| n.parse().ok()).unwrap_or(0),
             "--with" => found.with = words.next(),
             "--part" => found.part = words.next().and_then(|n| n.parse().ok()).unwrap_or(1).max(1),
             "--prior" => found.prior = words.next(),
@@ -84,8 +90,11 @@ fn arguments() -> Arguments {
 fn main() {
     let arguments = arguments();
     let Some(root) = corpus::folder() else { return };
-    let loaded = Pack::from_yaml_files(corpus::rule_files(&root));
-    let rules = Rules::new(loaded.pack);
+    let rules = if arguments.off {
+        Rules::new(Pack::from_yaml_files(Vec::<(String, Vec<u8>)>::new()).pack)
+    } else {
+        Rules::new(Pack::from_yaml_files(corpus::rule_files(&root)).pack)
+    };
     if let Some(path) = &arguments.prior {
         return replay::write_prior(&rules, path);
     }
@@ -110,11 +119,11 @@ fn main() {
 /// The simulated sites of the part that is run.
 fn sites(arguments: &Arguments, rules: &Rules) -> Vec<Background> {
     let seeds = if arguments.measure { MEASURING_SEEDS } else { TUNING_SEEDS };
-    let sites: Vec<Background> = [(20, seeds[0]), (50, seeds[1])]
+    let sizes = [(20, seeds[2 * arguments.seed % 8]), (50, seeds[(2 * arguments.seed + 1) % 8])]
         .into_iter()
         .take(if arguments.small { 1 } else { 2 })
-        .map(|(hosts, seed)| Background::new(hosts, seed, DAYS, rules))
-        .collect();
+        .map(|(hosts, seed)| move || Background::new(hosts, seed, DAYS, rules));
+    let sites: Vec<Background> = replay::in_threads(sizes);
     sites.iter().for_each(replay::describe);
     sites
 }
@@ -124,7 +133,8 @@ fn in_sites(arguments: &Arguments, wanted: &[&Recording], rules: &Rules, prior: 
     let started = Instant::now();
     let sites = sites(arguments, rules);
     println!("{} recordings; sites in {:.0} s", wanted.len(), started.elapsed().as_secs_f64());
-    let hows = How::all();
+    let mut hows = How::all().to_vec();
+    hows.retain(|how| !(arguments.off && how.rules));
     let mut outcomes: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut renamed: Vec<Outcome> = hows.iter().map(|_| Outcome::default()).collect();
     let mut alone = replay::Alone::default();
@@ -151,14 +161,13 @@ fn in_sites(arguments: &Arguments, wanted: &[&Recording], rules: &Rules, prior: 
                 attacks.push(Attack::new(recording, day as u32, &grafted, names, rules, known));
             }
         }
-        for (how, outcome) in hows.iter().zip(&mut outcomes) {
-            replay::run(site, &attacks[0], *how, prior, outcome);
-        }
-        for (how, outcome) in hows.iter().zip(&mut renamed) {
-            if !how.uncapped && arguments.renamed {
-                replay::run(site, &attacks[1], *how, prior, outcome);
-            }
-        }
+        let [plain, other] = &attacks;
+        let plain = hows.iter().zip(&mut outcomes).map(|(how, outcome)| (how, outcome, plain));
+        let other = hows.iter().zip(&mut renamed).map(|(how, outcome)| (how, outcome, other));
+        let other = other.filter(|(how, ..)| !how.uncapped && arguments.renamed);
+        replay::in_threads(plain.chain(other).map(|(how, outcome, attacks)| {
+            move || replay::run(site, attacks, *how, prior, outcome)
+        }));
     }
     let mut rows = Vec::new();
     alone.report(arguments.verbose);

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use detect::engine::EngineConfig;
-use detect::prior::PriorBuilder;
+use detect::prior::{PriorBuilder, PriorIndex};
 use detect::sigma::Rules;
-use detect::tokens::{Reading, Token};
+use detect::tokens::{Reading, Token, TokenKind, act};
 use detect::window::hour_of;
 use detect::{BudgetConfig, DetectedCase, Engine, Observed, Prior, RuleLevel, Withheld};
 use learn::hash::SiteKey;
@@ -86,11 +86,11 @@ impl Attack {
         Self { name, technique, day, events, at }
     }
 
+    /// Whether a case tells of it: the hours of a case are not enough, its evidence must be of the
+    /// attack's host and hour.
     fn touches(&self, case: &DetectedCase) -> bool {
-        case.spans.iter().any(|span| {
-            (hour_of(span.from_ms)..=hour_of(span.to_ms - 1))
-                .any(|hour| self.at.contains(&(span.host.clone(), hour)))
-        })
+        let mut told = case.events.iter();
+        told.any(|event| self.at.contains(&(event.host.clone(), hour_of(event.time_ms))))
     }
 }
 
@@ -126,6 +126,8 @@ pub struct Outcome {
     pub withheld_true: BTreeMap<Withheld, usize>,
     false_told: Vec<String>,
     missed: Vec<String>,
+    /// Ordinary hours that nearly were a case.
+    near: Vec<(f64, String)>,
     /// By day: attacks, attacks shown, false cases.
     days: BTreeMap<u32, (usize, usize, usize)>,
 }
@@ -165,6 +167,9 @@ pub fn run(site: &Background, attacks: &[Attack], how: How, prior: &Prior, outco
         }
     }
     let withheld: Vec<DetectedCase> = engine.withheld().cloned().collect();
+    let ordinary = withheld.iter().filter(|case| !attacks.iter().any(|one| one.touches(case)));
+    let near = ordinary.filter(|case| case.p_value < 5e-4).map(|case| (case.p_value, told(case)));
+    outcome.near.extend(near);
     for attack in attacks {
         let is_shown = shown.values().any(|case| attack.touches(case));
         let day = outcome.days.entry(attack.day).or_default();
@@ -194,7 +199,25 @@ pub fn run(site: &Background, attacks: &[Attack], how: How, prior: &Prior, outco
         outcome
             .missed
             .push(format!("day {} {}: {best}; rules {levels:?}", attack.day, attack.name));
+        outcome.missed.push(format!("    acts {:?}", acts(attack, prior)));
     }
+}
+
+/// The acts of an attack that the prior finds rare, with their bits.
+fn acts(attack: &Attack, prior: &Prior) -> Vec<String> {
+    let index = PriorIndex::of(prior, KEY);
+    let tokens = attack.events.iter().flat_map(|event| &event.4.tokens);
+    let acts: BTreeSet<&Token> = tokens.filter(|token| token.kind == TokenKind::Act).collect();
+    let mut told: Vec<(i32, &str)> = acts
+        .iter()
+        .map(|token| {
+            let known = index.known_chance(token.number(KEY)).unwrap_or(0.0);
+            let floor = index.unheard_act(act::family(&token.text));
+            (-known.max(floor).log2() as i32, token.text.as_str())
+        })
+        .collect();
+    told.sort_unstable_by(|a, b| b.cmp(a));
+    told.iter().take(12).map(|(bits, text)| format!("{bits} {text}")).collect()
 }
 
 fn show(event: &Told, engine: &mut Engine, rules: bool) {
@@ -248,6 +271,10 @@ impl Outcome {
         if verbose {
             self.false_told.iter().for_each(|told| println!("  FALSE {told}"));
             self.missed.iter().for_each(|told| println!("  missed {told}"));
+            let mut near: Vec<&(f64, String)> = self.near.iter().collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0));
+            near.dedup_by(|a, b| a.1 == b.1);
+            near.iter().take(40).for_each(|(_, told)| println!("  near {told}"));
         }
     }
 }
@@ -334,15 +361,24 @@ pub fn describe(site: &Background) {
 
 /// Days of the sites that train the prior: with a round of patches, and twice a weekday.
 const PRIOR_DAYS: u32 = 10;
+/// Their machines.
+const PRIOR_HOSTS: [usize; 4] = [20, 50, 20, 20];
+
+/// What several makers make, each in a thread of its own.
+pub fn in_threads<T: Send, F: FnOnce() -> T + Send>(makers: impl IntoIterator<Item = F>) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = makers.into_iter().map(|make| scope.spawn(make)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
+}
 
 /// Trains the prior that ships: on simulated sites that are in no other run.
 pub fn write_prior(rules: &Rules, path: &str) {
-    let sizes = [20, 50];
     let mut builder = PriorBuilder::default();
     let mut origin = Vec::new();
-    let mut sites = Vec::new();
-    for (hosts, seed) in sizes.into_iter().zip(PRIOR_SEEDS) {
-        let site = Background::new(hosts, seed, PRIOR_DAYS, rules);
+    let make = |(hosts, seed)| move || Background::new(hosts, seed, PRIOR_DAYS, rules);
+    let sites = in_threads(PRIOR_HOSTS.into_iter().zip(PRIOR_SEEDS).map(make));
+    for (site, (hosts, seed)) in sites.iter().zip(PRIOR_HOSTS.into_iter().zip(PRIOR_SEEDS)) {
         origin
             .push(format!("simulated office of {hosts} machines, seed {seed}, {PRIOR_DAYS} days"));
         let recording = format!("office {seed}");
@@ -352,28 +388,28 @@ pub fn write_prior(rules: &Rules, path: &str) {
             let matched = site.found(seen).iter().map(|one| Token::of_rule(&one.title, &one.id));
             builder.add_tokens(&recording, host, seen.time_ms, read.chain(matched));
         }
-        sites.push(site);
     }
     let prior = builder.finish(origin);
     // Scores come from the engine itself, with rules, on the same sites.
-    let mut scores = Vec::new();
-    for site in &sites {
-        let how = How { rules: true, uncapped: false };
-        let config = how.config();
-        let budget = BudgetConfig { false_a_day_max: -1.0, ..config.budget };
-        let mut engine = Engine::with_prior(EngineConfig { budget, ..config }, &prior);
-        for seen in site.days.iter().flatten() {
-            site.show(seen, &mut engine, true);
-        }
-        engine.finish();
-        scores.extend(engine.scores());
-    }
+    let scored = in_threads(sites.iter().map(|site| || ordinary_scores(site, &prior)));
+    let scores = scored.into_iter().flatten().collect();
     let written = prior.with_scores(scores).to_json().map_err(|error| error.to_string());
     let written = written.and_then(|json| lean(&json).map_err(|error| error.to_string()));
     match written.and_then(|json| std::fs::write(path, json).map_err(|error| error.to_string())) {
         Ok(()) => println!("wrote `{path}`"),
         Err(error) => println!("`{path}` was not written: {error}"),
     }
+}
+
+fn ordinary_scores(site: &Background, prior: &Prior) -> Vec<f32> {
+    let config = How { rules: true, uncapped: false }.config();
+    let budget = BudgetConfig { false_a_day_max: -1.0, ..config.budget };
+    let mut engine = Engine::with_prior(EngineConfig { budget, ..config }, prior);
+    for seen in site.days.iter().flatten() {
+        site.show(seen, &mut engine, true);
+    }
+    engine.finish();
+    engine.scores()
 }
 
 /// Hours in which something of an open-ended kind was there, to be worth shipping.

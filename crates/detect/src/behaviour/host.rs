@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use learn::sketch::{Beacon, HostSketch, RateBook, Rhythm};
 use learn::wire::{put_text, take_text, take_u16};
 
-use crate::known::LEVELS;
+use crate::known::Unheard;
 use crate::limits::{LEARNED_PER_WINDOW_MAX, QUARANTINE_HOURS_MAX, RHYTHMS_PER_HOST_MAX};
 use crate::tokens::TokenKind;
 use crate::window::{Episode, Window};
@@ -41,8 +41,8 @@ pub struct Held {
     pub tokens: Vec<u64>,
     /// Kinds of which something was new.
     pub novel: [bool; TokenKind::COUNT],
-    /// Levels of which a rule was new.
-    pub new_levels: [bool; LEVELS],
+    /// Levels of rules and families of acts that were new.
+    pub unheard: Unheard,
 }
 
 impl Host {
@@ -67,8 +67,8 @@ impl Host {
         if self.quarantine.len() >= QUARANTINE_HOURS_MAX {
             self.quarantine.pop_front();
         }
-        let Window { hour, novel, new_levels, .. } = window;
-        self.quarantine.push_back(Held { hour, tokens, novel, new_levels });
+        let Window { hour, novel, unheard, .. } = window;
+        self.quarantine.push_back(Held { hour, tokens, novel, unheard });
     }
 
     /// Counts a call to a destination. Of too many destinations the one called longest ago goes.

@@ -46,7 +46,9 @@ impl Judge<'_> {
         let sighting = self.fleet.sighting(&host.sketch, number, self.prior.chance(kind, number));
         let is_new = !host.has_shown(number);
         let mut bits = sighting.bits();
-        if is_new && self.novelty_rate && kind.is_open_ended() {
+        // Until it is learned it is as new in the next hour as it was in the first.
+        let is_unlearned = is_new || sighting.host_windows.0 == 0;
+        if is_unlearned && self.novelty_rate && kind.is_open_ended() {
             bits = bits.min(-self.novelty(host, kind).log2());
         }
         Judgement { bits, sighting, is_new }
@@ -62,16 +64,39 @@ impl Judge<'_> {
         level: RuleLevel,
         rates: &KnownRates,
     ) -> (Judgement, bool) {
+        let floor = rates.of_level(level, self.fleet.windows() as f64);
+        self.known(host, number, floor)
+    }
+
+    /// Judges an act of a family on a host, and tells whether it counts for the family's rate.
+    #[expect(clippy::cast_precision_loss, reason = "windows are hours")]
+    pub fn act(
+        &self,
+        host: &Host,
+        number: u64,
+        family: usize,
+        rates: &KnownRates,
+    ) -> (Judgement, bool) {
+        let windows = self.fleet.windows() as f64;
+        let floor = rates.of_family(family, self.prior.unheard_act(family), windows);
+        let (judgement, is_rare) = self.known(host, number, floor);
+        // Seldom is not unheard of: what one office did once, the next may do.
+        (judgement, is_rare && self.prior.known_chance(number).is_none())
+    }
+
+    /// Judges what is as likely as the largest of what the host, the fleet and the prior say of it,
+    /// and of `floor`; tells whether none of them says more than that.
+    #[expect(clippy::cast_precision_loss, reason = "windows are hours")]
+    fn known(&self, host: &Host, number: u64, floor: f64) -> (Judgement, bool) {
         let windows = self.fleet.windows() as f64;
         let is_new = !host.has_shown(number);
         let known = self.prior.known_chance(number);
         let elsewhere = known.map_or(0.0, |chance| KnownRates::elsewhere(chance, windows));
         let mut sighting = self.fleet.sighting(&host.sketch, number, known.unwrap_or(0.0));
-        let of_level = rates.of_level(level, windows);
         let own = sighting.chance.max(elsewhere);
-        sighting.chance = own.max(of_level);
+        sighting.chance = own.max(floor);
         let judgement = Judgement { bits: sighting.bits(), sighting, is_new };
-        (judgement, is_new && own <= of_level)
+        (judgement, is_new && own <= floor)
     }
 
     /// The chance that a window of this host holds something new of a kind.

@@ -15,11 +15,13 @@
 //! | [`TokenKind::Logon`], [`TokenKind::User`] | how somebody came in, and who was never here | Authentication (3002), any actor |
 //! | [`TokenKind::Call`] | an operation of an interface, and its outcome | API (6003), Registry (201001), Job (1006) |
 //! | [`TokenKind::Rule`] | a rule that matched | [`crate::Engine::record_match`] |
+//! | [`TokenKind::Act`] | what an attacker has to do, and few others do | any; see [`act`] |
 //! | [`TokenKind::Sequence`], [`TokenKind::Burst`], [`TokenKind::Beacon`] | what the other detectors saw | the engine |
 //!
 //! A user's name is a token only under the site's key: what is stored is a pseudonym.
 
 mod account;
+pub mod act;
 mod fields;
 mod network;
 mod process;
@@ -66,11 +68,13 @@ pub enum TokenKind {
     Burst = 14,
     /// A steady call to one destination.
     Beacon = 15,
+    /// What an attacker has to do.
+    Act = 16,
 }
 
 impl TokenKind {
     /// How many kinds there are, and one more.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 
     /// Whether new ones of this kind come every day on an ordinary machine. What is new among them
     /// counts only as much as it is rare that anything of the kind is new.
@@ -96,6 +100,7 @@ impl TokenKind {
             Self::Sequence => "course of events",
             Self::Burst => "burst",
             Self::Beacon => "steady call",
+            Self::Act => "act",
         }
     }
 }
@@ -168,6 +173,7 @@ impl Reading {
             _ => {}
         }
         account::actor(&fields, &mut reading);
+        act::read(event.class_uid, &fields, &mut reading);
         if reading.program.is_empty() {
             event.source.clone_into(&mut reading.program);
         }

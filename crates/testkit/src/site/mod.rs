@@ -12,7 +12,7 @@
 //! | `catalog`, `tools` | programs, places, names |
 //! | `windows`, `security`, `linux` | what a thing that happens leaves in the logs |
 //! | `people` | machines and who works at them |
-//! | `routine`, `unix` | an ordinary hour |
+//! | `routine`, `chores`, `unix` | an ordinary hour |
 //! | `troubles`, `software` | what is not ordinary, and no attack |
 //!
 //! A day follows from the seed alone, so days can be made in any order. Windows records are flat
@@ -20,6 +20,7 @@
 //! events reads them as any other file.
 
 mod catalog;
+mod chores;
 mod event;
 mod linux;
 mod people;

@@ -21,6 +21,7 @@ pub fn hour(scene: &Scene<'_>, events: &mut Vec<Event>) {
     if is_at_work(scene) {
         work(&mut desk);
     }
+    super::chores::hour(&mut desk);
 }
 
 /// Whether somebody sits at the machine.

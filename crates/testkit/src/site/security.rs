@@ -8,7 +8,10 @@ impl Desk<'_, '_> {
     pub fn logon(&mut self, user: &str, kind: u32, from: &str, elevated: bool) {
         let at = self.scene.time_ms();
         let (subject, machine) = (self.subject("SYSTEM"), self.subject(user));
-        let package = if from == "-" { "Negotiate" } else { "Kerberos" };
+        let package = match kind {
+            2 | 5 | 7 | 11 => "Negotiate",
+            _ => "Kerberos",
+        };
         self.put(
             at,
             SECURITY,
@@ -63,6 +66,28 @@ impl Desk<'_, '_> {
                 ],
             );
         }
+    }
+
+    /// A logon over the network by another package than Kerberos.
+    pub fn logon_by(&mut self, package: &str, user: &str, from: &str) {
+        let at = self.scene.time_ms();
+        self.put(
+            at,
+            SECURITY,
+            4624,
+            vec![
+                ("SubjectUserName", "-".into()),
+                ("TargetUserName", user.to_owned()),
+                ("TargetDomainName", "YARD".into()),
+                ("LogonType", "3".into()),
+                ("LogonProcessName", "NtLmSsp".into()),
+                ("AuthenticationPackageName", package.to_owned()),
+                ("WorkstationName", "MFP01".into()),
+                ("IpAddress", from.to_owned()),
+                ("IpPort", "50000".into()),
+                ("ProcessName", "-".into()),
+            ],
+        );
     }
 
     pub fn logon_failed(&mut self, user: &str, kind: u32, from: &str) {
@@ -281,6 +306,23 @@ impl Desk<'_, '_> {
                 ("IpAddress", format!("::ffff:{from}")),
                 ("TicketEncryptionType", "0x12".into()),
                 ("Status", "0x0".into()),
+            ],
+        );
+    }
+
+    /// A ticket that was not given.
+    pub fn ticket_failed(&mut self, id: u32, user: &str, status: &str, from: &str) {
+        let at = self.scene.time_ms();
+        self.put(
+            at,
+            SECURITY,
+            id,
+            vec![
+                ("TargetUserName", user.to_owned()),
+                ("TargetDomainName", "YARD.EXAMPLE".into()),
+                ("ServiceName", "krbtgt".into()),
+                ("IpAddress", format!("::ffff:{from}")),
+                ("Status", status.to_owned()),
             ],
         );
     }

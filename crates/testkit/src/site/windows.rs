@@ -96,6 +96,10 @@ impl Desk<'_, '_> {
             let target = "C:\\Windows\\System32\\csrss.exe";
             self.look(at + 5, target, image, "0x1fffff");
         }
+        // What starts a program opens it, too.
+        if self.scene.chance(300) {
+            self.look(at + 6, parent, image, "0x1fffff");
+        }
         let is_console = ["cmd.exe", "powershell.exe", "net.exe", "ping.exe", "robocopy.exe"];
         if is_console.contains(&name.to_ascii_lowercase().as_str()) && self.scene.chance(500) {
             self.launch(
@@ -190,6 +194,15 @@ impl Desk<'_, '_> {
     }
 
     pub fn library(&mut self, at: i64, image: &str, library: &str) {
+        self.load(at, image, library, true);
+    }
+
+    /// A library that nobody has signed.
+    pub fn unsigned(&mut self, at: i64, image: &str, library: &str) {
+        self.load(at, image, library, false);
+    }
+
+    fn load(&mut self, at: i64, image: &str, library: &str, signed: bool) {
         let hashes = format!("SHA256={}", self.scene.hex(64));
         self.put(
             at,
@@ -199,9 +212,9 @@ impl Desk<'_, '_> {
                 ("Image", image.to_owned()),
                 ("ImageLoaded", library.to_owned()),
                 ("Hashes", hashes),
-                ("Signed", "true".into()),
-                ("SignatureStatus", "Valid".into()),
-                ("Signature", "Microsoft Windows".into()),
+                ("Signed", signed.to_string()),
+                ("SignatureStatus", if signed { "Valid" } else { "Unavailable" }.into()),
+                ("Signature", if signed { "Microsoft Windows" } else { "-" }.into()),
             ],
         );
     }
