@@ -15,8 +15,8 @@
 //! The last keeps thousands of rules from being judged one by one: each may be rare, and still one
 //! of them matches every other day. It begins with what is written below for each level, and
 //! follows what the site shows; a match that a person called false raises it. For families of acts
-//! it begins with what the prior measured: in how many host-hours of one office there was an act that
-//! none of the others knew.
+//! it begins with what the prior measured: in how many host-hours of one office there was an act
+//! that none of the others knew.
 //!
 //! Matches and acts of one moment are one act, told by the rarest. Of several in an episode the
 //! rarest counts whole, the next half, the next a quarter, since what happens in one hour seldom

@@ -79,9 +79,9 @@ impl Engine {
         }
     }
 
-    /// How often an ordinary host-hour is as surprising: by all that it holds, once the site and the
-    /// host are known, or by the rules that it matches and its acts alone, which needs no knowledge of
-    /// the site. Two questions were asked, so the smaller answer counts twice.
+    /// How often an ordinary host-hour is as surprising: by all that it holds, once the site and
+    /// the host are known, or by the rules that it matches and its acts alone, which needs no
+    /// knowledge of the site. Two questions were asked, so the smaller answer counts twice.
     fn p_value(&mut self, at: usize, role: &str, score: f64, p_of_rules: f64) -> f64 {
         let hours = self.hosts.get(at).map_or(0, |host| host.sketch.windows());
         let is_known = self.fleet.windows() >= SITE_HOURS_MIN && hours >= HOST_HOURS_MIN;

@@ -101,8 +101,8 @@ impl Window {
         }
     }
 
-    /// The same of an act of a family. Acts that ordinary offices show come together there, as when a
-    /// program is installed: all of them are one, told by the rarest.
+    /// The same of an act of a family. Acts that ordinary offices show come together there, as
+    /// when a program is installed: all of them are one, told by the rarest.
     pub fn note_act(&mut self, time_ms: i64, bits: f64, family: usize, is_unheard: bool) {
         self.note_known(if is_unheard { time_ms } else { 0 }, bits);
         if let Some(new) = self.unheard.families.get_mut(family) {

@@ -3,6 +3,9 @@
 //! Windows' own programs are told by name, and only where they lie in its folders: elsewhere the
 //! same name is a disguise. Of everything else the place counts, because a name may be anything.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::super::shape;
 
 /// The sort of a program.
@@ -104,101 +107,71 @@ fn is_core_name(name: &str) -> bool {
     )
 }
 
+/// Programs of Windows by their sort: names between blanks.
+const WINDOWS: [(&str, &str); 23] = [
+    ("cmd", "cmd.exe"),
+    ("powershell", "powershell.exe pwsh.exe powershell_ise.exe"),
+    ("script host", "wscript.exe cscript.exe msxsl.exe"),
+    ("mshta", "mshta.exe"),
+    ("loader", "rundll32.exe regsvr32.exe"),
+    (
+        "proxy",
+        "msbuild.exe installutil.exe regasm.exe regsvcs.exe cmstp.exe hh.exe control.exe \
+         pcalua.exe forfiles.exe odbcconf.exe wmic.exe mavinject.exe presentationhost.exe \
+         infdefaultinstall.exe dfsvc.exe syncappvpublishingserver.exe csc.exe vbc.exe \
+         jsc.exe ieexec.exe xwizard.exe verclsid.exe register-cimprovider.exe \
+         tttracer.exe wuauclt.exe scriptrunner.exe bash.exe",
+    ),
+    (
+        "fetcher",
+        "certutil.exe bitsadmin.exe curl.exe desktopimgdownldr.exe finger.exe ftp.exe \
+         tftp.exe expand.exe extrac32.exe makecab.exe esentutl.exe certreq.exe hcp.exe \
+         ntdsutil.exe diskshadow.exe",
+    ),
+    (
+        "asker",
+        "whoami.exe systeminfo.exe nltest.exe netstat.exe tasklist.exe quser.exe \
+         query.exe qwinsta.exe arp.exe route.exe dsquery.exe dsget.exe gpresult.exe \
+         klist.exe cmdkey.exe setspn.exe ipconfig.exe hostname.exe nslookup.exe ping.exe \
+         tracert.exe nbtstat.exe driverquery.exe where.exe find.exe findstr.exe",
+    ),
+    ("net", "net.exe net1.exe"),
+    (
+        "setter",
+        "sc.exe schtasks.exe at.exe reg.exe regedit.exe netsh.exe icacls.exe takeown.exe \
+         attrib.exe taskkill.exe wevtutil.exe bcdedit.exe vssadmin.exe wbadmin.exe \
+         fsutil.exe cipher.exe fltmc.exe auditpol.exe secedit.exe shutdown.exe winrs.exe",
+    ),
+    (
+        "elevator",
+        "fodhelper.exe eventvwr.exe sdclt.exe computerdefaults.exe compmgmtlauncher.exe \
+         wsreset.exe slui.exe sysprep.exe migwiz.exe pkgmgr.exe changepk.exe dccw.exe \
+         sethc.exe utilman.exe osk.exe magnify.exe narrator.exe displayswitch.exe \
+         perfmon.exe",
+    ),
+    ("remote shell", "wsmprovhost.exe winrshost.exe psexesvc.exe paexec.exe"),
+    ("services", "services.exe"),
+    ("svchost", "svchost.exe"),
+    ("wmi", "wmiprvse.exe scrcons.exe"),
+    ("task host", "taskeng.exe taskhostw.exe taskhost.exe"),
+    ("dllhost", "dllhost.exe"),
+    ("console", "mmc.exe"),
+    ("desktop", "explorer.exe"),
+    ("spooler", "spoolsv.exe"),
+    ("web server", "w3wp.exe"),
+    ("lsass", "lsass.exe"),
+    ("core", "winlogon.exe csrss.exe smss.exe wininit.exe lsm.exe logonui.exe"),
+];
+
 /// A program of Windows.
 fn windows(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "cmd.exe" => "cmd",
-        "powershell.exe" | "pwsh.exe" | "powershell_ise.exe" => "powershell",
-        "wscript.exe" | "cscript.exe" | "msxsl.exe" => "script host",
-        "mshta.exe" => "mshta",
-        "rundll32.exe" | "regsvr32.exe" => "loader",
-        "msbuild.exe"
-        | "installutil.exe"
-        | "regasm.exe"
-        | "regsvcs.exe"
-        | "cmstp.exe"
-        | "hh.exe"
-        | "control.exe"
-        | "pcalua.exe"
-        | "forfiles.exe"
-        | "odbcconf.exe"
-        | "wmic.exe"
-        | "mavinject.exe"
-        | "presentationhost.exe"
-        | "infdefaultinstall.exe"
-        | "dfsvc.exe"
-        | "syncappvpublishingserver.exe"
-        | "csc.exe"
-        | "vbc.exe"
-        | "jsc.exe"
-        | "ieexec.exe"
-        | "xwizard.exe"
-        | "verclsid.exe"
-        | "register-cimprovider.exe"
-        | "tttracer.exe"
-        | "wuauclt.exe"
-        | "scriptrunner.exe"
-        | "bash.exe" => "proxy",
-        "certutil.exe"
-        | "bitsadmin.exe"
-        | "curl.exe"
-        | "desktopimgdownldr.exe"
-        | "finger.exe"
-        | "ftp.exe"
-        | "tftp.exe"
-        | "expand.exe"
-        | "extrac32.exe"
-        | "makecab.exe"
-        | "esentutl.exe"
-        | "certreq.exe"
-        | "hcp.exe"
-        | "ntdsutil.exe"
-        | "diskshadow.exe" => "fetcher",
-        "whoami.exe" | "systeminfo.exe" | "nltest.exe" | "netstat.exe" | "tasklist.exe"
-        | "quser.exe" | "query.exe" | "qwinsta.exe" | "arp.exe" | "route.exe" | "dsquery.exe"
-        | "dsget.exe" | "gpresult.exe" | "klist.exe" | "cmdkey.exe" | "setspn.exe"
-        | "ipconfig.exe" | "hostname.exe" | "nslookup.exe" | "ping.exe" | "tracert.exe"
-        | "nbtstat.exe" | "driverquery.exe" | "where.exe" | "find.exe" | "findstr.exe" => "asker",
-        "net.exe" | "net1.exe" => "net",
-        "sc.exe" | "schtasks.exe" | "at.exe" | "reg.exe" | "regedit.exe" | "netsh.exe"
-        | "icacls.exe" | "takeown.exe" | "attrib.exe" | "taskkill.exe" | "wevtutil.exe"
-        | "bcdedit.exe" | "vssadmin.exe" | "wbadmin.exe" | "fsutil.exe" | "cipher.exe"
-        | "fltmc.exe" | "auditpol.exe" | "secedit.exe" | "shutdown.exe" | "winrs.exe" => "setter",
-        "fodhelper.exe"
-        | "eventvwr.exe"
-        | "sdclt.exe"
-        | "computerdefaults.exe"
-        | "compmgmtlauncher.exe"
-        | "wsreset.exe"
-        | "slui.exe"
-        | "sysprep.exe"
-        | "migwiz.exe"
-        | "pkgmgr.exe"
-        | "changepk.exe"
-        | "dccw.exe"
-        | "sethc.exe"
-        | "utilman.exe"
-        | "osk.exe"
-        | "magnify.exe"
-        | "narrator.exe"
-        | "displayswitch.exe"
-        | "perfmon.exe" => "elevator",
-        "wsmprovhost.exe" | "winrshost.exe" | "psexesvc.exe" | "paexec.exe" => "remote shell",
-        "services.exe" => "services",
-        "svchost.exe" => "svchost",
-        "wmiprvse.exe" | "scrcons.exe" => "wmi",
-        "taskeng.exe" | "taskhostw.exe" | "taskhost.exe" => "task host",
-        "dllhost.exe" => "dllhost",
-        "mmc.exe" => "console",
-        "explorer.exe" => "desktop",
-        "spoolsv.exe" => "spooler",
-        "w3wp.exe" => "web server",
-        "lsass.exe" => "lsass",
-        "winlogon.exe" | "csrss.exe" | "smss.exe" | "wininit.exe" | "lsm.exe" | "logonui.exe" => {
-            "core"
-        }
-        _ => return None,
-    })
+    static SORTS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+        let each = |(sort, names): (&'static str, &'static str)| {
+            names.split_whitespace().map(move |name| (name, sort))
+        };
+        WINDOWS.into_iter().flat_map(each).collect()
+    });
+    SORTS.get(name).copied()
 }
 
 /// A program that many machines have installed.

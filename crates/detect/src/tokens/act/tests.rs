@@ -63,7 +63,8 @@ fn what_is_done_to_the_process_that_keeps_credentials_is_told_from_a_look() {
 #[test]
 fn a_run_key_tells_its_area_its_writer_and_what_it_runs() {
     let ocsf = json!({"activity_id": 2,
-        "reg_value": {"path": "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run", "name": "x",
+        "reg_value": {
+            "path": "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run", "name": "x",
             "data": "C:\\Users\\Public\\x.exe"},
         "actor": {"process": {"file": {"path": "C:\\Windows\\System32\\reg.exe"}}}});
     assert_eq!(
@@ -96,7 +97,9 @@ proptest::proptest! {
     /// Whatever stands in the fields, a reading is bounded and nothing panics.
     #[test]
     fn hostile_fields_are_read(path in ".{0,80}", line in ".{0,400}", mask in -9_i64..99_999_999) {
-        for class in [1_001, 1_005, 1_006, 1_007, 1_009, 3_001, 3_002, 4_001, 4_006, 201_002, 201_004] {
+        const CLASSES: [u32; 11] =
+            [1_001, 1_005, 1_006, 1_007, 1_009, 3_001, 3_002, 4_001, 4_006, 201_002, 201_004];
+        for class in CLASSES {
             let ocsf = json!({"activity_id": mask.rem_euclid(8), "requested_permissions": mask,
                 "process": {"file": {"path": path}, "cmd_line": line}, "file": {"path": path},
                 "module": {"file": {"path": path}}, "share": path, "user": {"name": line},
