@@ -119,18 +119,23 @@ const KNOWN_BITS_MIN: f32 = 8.0;
 /// How many sentences tell of single pieces of evidence.
 const SENTENCES_MAX: usize = 8;
 
+/// Puts the most telling evidence first, and keeps so much of it. What an attacker has to do, and
+/// what rules know, says more than that much is new.
+pub(crate) fn keep_most_telling(events: &mut Vec<Evidence>, max: usize) {
+    let is_known = |event: &Evidence| {
+        event.bits >= KNOWN_BITS_MIN && matches!(event.kind, TokenKind::Act | TokenKind::Rule)
+    };
+    events.sort_by(|a, b| {
+        let by_kind = is_known(b).cmp(&is_known(a));
+        by_kind.then(b.bits.total_cmp(&a.bits)).then(a.time_ms.cmp(&b.time_ms))
+    });
+    events.truncate(max);
+}
+
 impl DetectedCase {
     /// Makes everything that is told from the evidence.
     pub(crate) fn retell(&mut self) {
-        // What an attacker has to do, and what rules know, says more than that much is new.
-        let is_known = |event: &Evidence| {
-            event.bits >= KNOWN_BITS_MIN && matches!(event.kind, TokenKind::Act | TokenKind::Rule)
-        };
-        self.events.sort_by(|a, b| {
-            let by_kind = is_known(b).cmp(&is_known(a));
-            by_kind.then(b.bits.total_cmp(&a.bits)).then(a.time_ms.cmp(&b.time_ms))
-        });
-        self.events.truncate(crate::limits::EVIDENCE_PER_CASE_MAX);
+        keep_most_telling(&mut self.events, crate::limits::EVIDENCE_PER_CASE_MAX);
         let times = self.events.iter().map(|event| event.time_ms);
         self.first_ms = times.clone().min().unwrap_or(self.first_ms);
         self.last_ms = times.max().unwrap_or(self.last_ms);

@@ -12,6 +12,8 @@ pub const TOKENS_PER_WINDOW_MAX: usize = 2_048;
 pub const LEARNED_PER_WINDOW_MAX: usize = 256;
 /// Pieces of evidence that one window keeps.
 pub const EVIDENCE_PER_WINDOW_MAX: usize = 48;
+/// Pieces of evidence of one host's episode, the most telling, until a case takes them.
+pub const EVIDENCE_PER_EPISODE_MAX: usize = 32;
 /// Pieces of evidence that one case keeps: the most surprising.
 pub const EVIDENCE_PER_CASE_MAX: usize = 96;
 /// Bytes of a source's own fields that are kept as evidence.

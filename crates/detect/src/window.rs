@@ -2,10 +2,12 @@
 
 use learn::hash::HashedMap;
 
-use crate::case::Evidence;
+use crate::case::{Evidence, keep_most_telling};
 use crate::config::RuleLevel;
 use crate::known::{Acts, Unheard};
-use crate::limits::{EVIDENCE_PER_WINDOW_MAX, SESSION_SYMBOLS_MAX, SESSIONS_PER_HOST_MAX};
+use crate::limits::{
+    EVIDENCE_PER_EPISODE_MAX, EVIDENCE_PER_WINDOW_MAX, SESSION_SYMBOLS_MAX, SESSIONS_PER_HOST_MAX,
+};
 use crate::limits::{RATES_PER_WINDOW_MAX, TOKENS_PER_WINDOW_MAX};
 use crate::tokens::TokenKind;
 
@@ -193,6 +195,10 @@ impl Episode {
         }
         self.known.absorb(&window.known);
         self.found.append(&mut window.found);
+        if self.found.len() > EVIDENCE_PER_EPISODE_MAX {
+            // A host on which something is new hour after hour would hold ever more.
+            keep_most_telling(&mut self.found, EVIDENCE_PER_EPISODE_MAX);
+        }
         window.dirty = false;
     }
 
@@ -228,6 +234,18 @@ mod tests {
             window.note(*token, TokenKind::Alert, *bits, evidence);
         }
         window
+    }
+
+    #[test]
+    fn an_episode_that_goes_on_holds_the_most_telling_evidence_and_no_more() {
+        let mut episode = Episode::at(0);
+        for hour in 0..50_u16 {
+            let tokens: Vec<(u64, f32)> =
+                (0..20).map(|n| (u64::from(hour) * 20 + n, 10.0 + f32::from(hour))).collect();
+            episode.absorb(&mut window(i64::from(hour), &tokens));
+        }
+        assert_eq!(episode.found.len(), EVIDENCE_PER_EPISODE_MAX);
+        assert!(episode.score() > 20_000.0, "the score is that of all of it");
     }
 
     #[test]
