@@ -187,7 +187,10 @@ fn take_models(context: &Context, taken: &mut Option<SystemTime>) -> bool {
         return false;
     }
     *taken = now;
-    let known = models::Models::load(&path);
+    let Some(known) = models::Models::load(&path) else {
+        context.warn("what is known of models does not read; the next pass vets all anew");
+        return false;
+    };
     let cases = open_state(data_dir).and_then(|state| {
         models::cases::take_in(&known, &state, host::host_id(), SystemClock.now_ms())
             .or_hint("what is known of models cannot be kept", "check the disk")

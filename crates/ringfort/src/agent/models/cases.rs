@@ -30,9 +30,15 @@ pub fn take_in(
     let mut before: Vec<Case> = state.cases(&filter)?;
     before.retain(|case| case.kind == KIND);
     let (mut findings, mut cases) = (Vec::new(), Vec::new());
-    for file in models.files.iter().filter(|file| file.report.verdict.is_flagged()) {
+    for file in &models.files {
         let subject = file.path.display().to_string();
         let Ok(id) = Case::identity(host, KIND, &subject) else { continue };
+        let was_open = before.iter().any(|case| case.id == id && case.state.is_open());
+        // What can no longer be read is no less a case than it was.
+        let doubtful = file.report.verdict == Verdict::Unknown && was_open;
+        if !file.report.verdict.is_flagged() && !doubtful {
+            continue;
+        }
         let old = before.iter().position(|case| case.id == id).map(|at| before.swap_remove(at));
         let found = finding(file, host, now_ms);
         cases.push(case(file, (id, host, subject), old, found.id, now_ms));
@@ -70,7 +76,7 @@ fn summary(models: &Models) -> serde_json::Value {
 
 fn finding(file: &Vetted, host: HostId, now_ms: i64) -> Finding {
     let report = &file.report;
-    let weighty = report.findings.iter().filter(|found| found.severity >= Severity::Medium);
+    let weighty = report.findings.iter().filter(|found| found.severity >= Severity::Unknown);
     let evidence = weighty.map(|found| Evidence {
         kind: format!("vet.{}", found.rule),
         origin: EvidenceOrigin::Local,
@@ -89,7 +95,7 @@ fn finding(file: &Vetted, host: HostId, now_ms: i64) -> Finding {
             sha256: report.sha256.clone(),
             format: report.format.clone(),
         },
-        status: Status::Affected,
+        status: if report.verdict.is_flagged() { Status::Affected } else { Status::Unknown },
         ids: Vec::new(),
         evidence: evidence.collect(),
     }
@@ -104,7 +110,9 @@ fn case(
 ) -> Case {
     let malicious = file.report.verdict == Verdict::Malicious;
     let name = file_name(&file.name);
+    let unknown = file.report.verdict == Verdict::Unknown;
     let title = match (malicious, code_runs(file)) {
+        _ if unknown => format!("The model {name} was flagged, and cannot be read any more"),
         (true, true) => format!("The model {name} runs code of its own when it is loaded"),
         (true, false) => format!("The model {name} is made to do harm"),
         (false, _) => format!("The model {name} does more than a model should"),
@@ -145,7 +153,8 @@ fn code_runs(file: &Vetted) -> bool {
 
 fn explanation(file: &Vetted) -> Vec<String> {
     let mut lines = Vec::new();
-    let weighty = || file.report.findings.iter().filter(|found| found.severity >= Severity::Medium);
+    let weighty =
+        || file.report.findings.iter().filter(|found| found.severity >= Severity::Unknown);
     let mut said = BTreeSet::new();
     for found in weighty() {
         if said.insert(&found.reason) && lines.len() < 4 {
@@ -240,6 +249,20 @@ mod tests {
         assert_eq!(state.case(&id).unwrap().unwrap().state, CaseState::Accepted);
         take_in(&models(Verdict::Malicious, "bb", Some("aa")), &state, host, 60).unwrap();
         assert_eq!(state.case(&id).unwrap().unwrap().state, CaseState::Open);
+    }
+
+    #[test]
+    fn a_case_whose_file_can_no_longer_be_read_stays_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = SqliteState::open(&dir.path().join("state.db")).unwrap();
+        let host = crate::host::host_id();
+        take_in(&models(Verdict::Malicious, "aa", None), &state, host, 10).unwrap();
+        let unknown = models(Verdict::Unknown, "bb", Some("aa"));
+        assert_eq!(take_in(&unknown, &state, host, 20).unwrap(), 1);
+        let id = Case::identity(host, KIND, "/home/ann/weights.pkl").unwrap();
+        let case = state.case(&id).unwrap().unwrap();
+        assert!(case.state.is_open() && case.title.contains("cannot be read any more"));
+        assert_eq!(state.findings(host).unwrap()[0].status, Status::Unknown);
     }
 
     #[test]

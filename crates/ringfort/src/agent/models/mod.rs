@@ -88,9 +88,9 @@ pub fn models_file(data_dir: &Path) -> PathBuf {
 }
 
 impl Models {
-    /// Reads it. What is not there, or does not read, is nothing known: all is vetted anew.
-    pub fn load(path: &Path) -> Self {
-        let read = std::fs::read(path).ok();
-        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    /// Reads it; `None` where it is not there or does not read. A pass then vets all anew, and
+    /// nobody concludes from it that anything is gone.
+    pub fn load(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
     }
 }

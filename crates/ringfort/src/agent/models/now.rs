@@ -7,7 +7,7 @@ use vet::Verdict;
 use super::{Models, cases, models_file, passing};
 use crate::agent::session::open_state;
 use crate::context::{Context, inert};
-use crate::failure::{Exit, OrHint as _, Outcome};
+use crate::failure::{Exit, Failure, OrHint as _, Outcome};
 use crate::host;
 use crate::rim::SystemClock;
 
@@ -16,6 +16,8 @@ pub fn look(context: &Context) -> Outcome {
     context.progress("looking for models");
     let passed = passing::pass(context)?;
     let models = Models::load(&models_file(&context.config.data_dir));
+    let help = "check the disk, try again";
+    let models = models.ok_or_else(|| Failure::unknown("what was found does not read", help))?;
     let state = open_state(&context.config.data_dir)?;
     let open = cases::take_in(&models, &state, host::host_id(), SystemClock.now_ms())
         .or_hint("the cases cannot be kept", "check the disk")?;

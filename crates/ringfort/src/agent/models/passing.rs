@@ -40,9 +40,13 @@ pub fn pass(context: &Context) -> Result<Passed, Failure> {
     let data_dir = &context.config.data_dir;
     agent_dir(data_dir).or_hint("the data folder cannot be made", "check its permissions")?;
     let path = models_file(data_dir);
-    let mut pass = Pass::after(Models::load(&path));
+    let mut pass = Pass::after(Models::load(&path).unwrap_or_default());
     let folders = context.config.models.folders.iter();
     let folders: Vec<PathBuf> = folders.filter_map(|folder| folder.canonicalize().ok()).collect();
+    if folders.is_empty() {
+        let help = "name folders that are there in `models.folders` of the configuration";
+        return Err(Failure::unknown("there is no folder to look for models in", help));
+    }
     let mut own: Vec<PathBuf> = PASSED.iter().map(PathBuf::from).collect();
     own.extend(data_dir.canonicalize());
     for _ in 0..=BROKEN_MAX {
@@ -143,7 +147,8 @@ impl Pass {
     /// What is known now. A file that the pass did not come to, or could not see, stays known as
     /// long as it is there.
     fn end(self) -> Models {
-        let left = self.before.into_values().filter(|file| file.path.exists());
+        let gone = |file: &Vetted| matches!(file.path.try_exists(), Ok(false));
+        let left = self.before.into_values().filter(|file| !gone(file));
         let mut files: Vec<Vetted> = self.now.into_values().chain(left).collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let reach = Reach { cut: self.reach.cut || !self.ended, ..self.reach };
